@@ -1,0 +1,44 @@
+import { defineErrors } from '../../base/errors.ts';
+
+export const cliErrors = defineErrors({
+  USAGE: {
+    kind: 'invalid',
+    message: 'that is not how the command is used',
+    next: 'castellan help',
+  },
+  SECRET_ON_COMMAND_LINE: {
+    kind: 'invalid',
+    message: 'a secret does not belong on the command line, where every process can read it',
+    next: 'put it in a file and pass the matching --…-file flag, or set the matching CASTELLAN_…_FILE variable',
+  },
+  INPUT_UNREADABLE: {
+    kind: 'invalid',
+    message: 'the input file cannot be read',
+    next: 'check the path and its permissions',
+  },
+  OUTPUT_UNWRITABLE: {
+    kind: 'denied',
+    message: 'the output file cannot be written',
+    next: 'check that the directory exists and may be written',
+  },
+  SERVER_NOT_FOUND: {
+    kind: 'unavailable',
+    message: 'no castellan server is known here',
+    next: 'start one with `castellan up`, or name it with --server',
+  },
+  SERVER_UNREACHABLE: {
+    kind: 'unavailable',
+    message: 'the castellan server does not answer',
+    next: 'check that it runs: castellan check',
+  },
+  SERVER_UNTRUSTED: {
+    kind: 'denied',
+    message: 'the socket is owned by somebody else',
+    next: 'run the command as the owner of the server, or remove the socket',
+  },
+  SERVER_ANSWER_MALFORMED: {
+    kind: 'internal',
+    message: 'the server sent an answer this client does not understand',
+    next: 'compare `castellan version` with the version of the server',
+  },
+});
