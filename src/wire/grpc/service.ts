@@ -1,0 +1,34 @@
+import type { Message } from '@bufbuild/protobuf';
+import { type DescMethod, type DescService, toBinary } from '@bufbuild/protobuf';
+import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
+
+const passBytes = (bytes: Buffer): Buffer => bytes;
+
+function methodDefinition(service: DescService, method: DescMethod): MethodDefinition<Buffer, Message> {
+  const kind = method.methodKind;
+  return {
+    path: `/${service.typeName}/${method.name}`,
+    originalName: method.localName,
+    requestStream: kind === 'client_streaming' || kind === 'bidi_streaming',
+    responseStream: kind === 'server_streaming' || kind === 'bidi_streaming',
+    requestSerialize: passBytes,
+    requestDeserialize: passBytes,
+    responseSerialize: (message) => {
+      const bytes = toBinary(method.output, message);
+      return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    },
+    responseDeserialize: () => {
+      throw new TypeError('a server does not read its own answers');
+    },
+  };
+}
+
+/**
+ * A protobuf-es service as a grpc-js server wants it. Requests are handed on as bytes: the handler decodes them, so
+ * that a malformed message is INVALID_ARGUMENT with our details rather than the library's INTERNAL.
+ */
+export function grpcService(service: DescService): ServiceDefinition {
+  return Object.fromEntries(
+    service.methods.map((method) => [method.localName, methodDefinition(service, method)]),
+  );
+}
