@@ -1,0 +1,65 @@
+/**
+ * The policy engine's public face. The functions:
+ *
+ *     compile(resources, settings, previous?) → PolicySnapshot
+ *     compileSteps(resources, settings, options?) → Generator<void, PolicySnapshot>   (yields every ~2 ms of work, D24)
+ *     evaluate(snapshot, request) → Decision
+ *     explain(snapshot, request) → Explanation
+ *     providersNeeded(snapshot, request) → names of CUSTOM providers whose answers `evaluate` will want (D17)
+ *     locateTokens(snapshot, request) → LocatedToken[];  verifyRequestTokens(snapshot, request, keySets, now)
+ *     effectivePeerAuthentication(snapshot, workload, port?); policiesFor(snapshot, workload)
+ *     identitiesFor(snapshot, host); diffSnapshots(before, after)
+ */
+export type {
+  Decision,
+  DecisionReason,
+  DenyResponse,
+  Effects,
+  MatchedRule,
+  Outcome,
+  PolicyKind,
+  PolicyRef,
+  RequestIdentity,
+  ShadowDecision,
+  ShadowResult,
+  Stage,
+} from './decision.ts';
+export { decisionReasons, stages } from './decision.ts';
+export type {
+  ClauseTrace,
+  EffectivePeerAuthentication,
+  EntryTrace,
+  Explanation,
+  NearestMiss,
+  PolicyChange,
+  PolicySuggestion,
+  PolicyTrace,
+  RequestChange,
+  RequestRuleRef,
+  RequestSuggestion,
+  RuleTrace,
+  StageTrace,
+  Suggestion,
+  TokenTrace,
+} from './explanation.ts';
+export type {
+  AuthzRequest,
+  ConnectionFacts,
+  CustomResult,
+  HeaderValue,
+  HttpFacts,
+  InvalidToken,
+  JsonData,
+  JsonFields,
+  PeerProblem,
+  PortProtocol,
+  ProxyKind,
+  ServiceRef,
+  TlsKind,
+  TokenFault,
+  TokenPlace,
+  TokenResult,
+  ValidToken,
+  WorkloadFacts,
+} from './request.ts';
+export type { CompilableResource, EngineSettings, MeshSettings } from './source.ts';
