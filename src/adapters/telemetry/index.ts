@@ -1,0 +1,18 @@
+export { type ClosableLogger, jsonLogger, type LoggerOptions, type LogLevel } from './json-logger.ts';
+export {
+  type Attestor,
+  attestors,
+  type CsrReason,
+  citadelSpecs,
+  csrReasons,
+  type MetricName,
+  type MetricSpec,
+  metricSpecs,
+} from './metric-names.ts';
+export {
+  type CsrOutcome,
+  type GaugeSetter,
+  type GrpcOutcome,
+  type MetricSource,
+  Metrics,
+} from './metrics.ts';

@@ -1,0 +1,220 @@
+/** Every metric of the server, in one place: name, type, labels and help. The reference page is made from it. */
+
+export type MetricType = 'counter' | 'gauge' | 'histogram';
+
+export interface MetricSpec {
+  readonly type: MetricType;
+  readonly help: string;
+  /** Each label's values are a closed or a configured set; never a SPIFFE ID, a serial or a path. */
+  readonly labels: readonly string[];
+  /** Upper bounds in seconds, for histograms. */
+  readonly buckets?: readonly number[];
+}
+
+const quick = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5] as const;
+
+export const metricSpecs = {
+  castellan_build_info: {
+    type: 'gauge',
+    help: 'Always 1; what is running, in its labels.',
+    labels: ['version', 'component', 'node_version'],
+  },
+  castellan_ca_csr_requests_total: {
+    type: 'counter',
+    help: 'Certificate requests by how they ended.',
+    labels: ['result', 'reason', 'attestor'],
+  },
+  castellan_ca_csr_in_flight: {
+    type: 'gauge',
+    help: 'Certificate requests being worked on.',
+    labels: [],
+  },
+  castellan_ca_sign_duration_seconds: {
+    type: 'histogram',
+    help: 'From a checked request to a signed and re-read certificate.',
+    labels: ['key_type', 'signer'],
+    buckets: quick,
+  },
+  castellan_ca_csr_duration_seconds: {
+    type: 'histogram',
+    help: 'From the arrival of a certificate request to its answer, durable record included.',
+    labels: ['result'],
+    buckets: quick,
+  },
+  castellan_ca_certificate_not_after_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When a certificate of the authority ends.',
+    labels: ['role', 'state', 'serial_short'],
+  },
+  castellan_ca_certificate_not_before_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When a certificate of the authority began: with its end this gives a share of its life.',
+    labels: ['role', 'state', 'serial_short'],
+  },
+  castellan_ca_alarms: {
+    type: 'gauge',
+    help: 'Things about the authority that an operator should look at, by code.',
+    labels: ['code'],
+  },
+  castellan_ca_records: {
+    type: 'gauge',
+    help: 'Issued certificates on record.',
+    labels: [],
+  },
+  castellan_trust_bundle_generation: {
+    type: 'gauge',
+    help: 'The sequence number of the trust bundle that is published.',
+    labels: ['trust_domain'],
+  },
+  castellan_revocations: {
+    type: 'gauge',
+    help: 'Entries on the deny list.',
+    labels: [],
+  },
+  castellan_resources_revision: {
+    type: 'gauge',
+    help: 'The revision of the resource store; grows by one with every write.',
+    labels: [],
+  },
+  castellan_store_ready: {
+    type: 'gauge',
+    help: '1 while the store can be written.',
+    labels: [],
+  },
+  castellan_store_bytes: {
+    type: 'gauge',
+    help: 'Size of the database files.',
+    labels: ['file'],
+  },
+  castellan_store_queued_writes: {
+    type: 'gauge',
+    help: 'Writes waiting for the next commit.',
+    labels: [],
+  },
+  castellan_store_writes_total: {
+    type: 'counter',
+    help: 'Writes that were committed.',
+    labels: [],
+  },
+  castellan_store_commits_total: {
+    type: 'counter',
+    help: 'Commits: several writes share one.',
+    labels: [],
+  },
+  castellan_store_failures_total: {
+    type: 'counter',
+    help: 'Writes that failed, by cause.',
+    labels: ['cause'],
+  },
+  castellan_audit_sequence: {
+    type: 'gauge',
+    help: 'The number of the newest audit entry.',
+    labels: [],
+  },
+  castellan_refusal_notes_dropped_total: {
+    type: 'counter',
+    help: 'Notes about refused requests that a flood has cost.',
+    labels: [],
+  },
+  castellan_jwks_fetches_total: {
+    type: 'counter',
+    help: 'Fetches of key sets of configured issuers.',
+    labels: ['issuer', 'result'],
+  },
+  castellan_jwks_last_success_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When the key set of a configured issuer was last read.',
+    labels: ['issuer'],
+  },
+  castellan_log_lines_dropped_total: {
+    type: 'counter',
+    help: 'Log lines lost because their reader was too slow.',
+    labels: [],
+  },
+  castellan_limit_hits_total: {
+    type: 'counter',
+    help: 'Requests refused or connections closed by a limit.',
+    labels: ['limit'],
+  },
+  grpc_server_handled_total: {
+    type: 'counter',
+    help: 'gRPC calls that were answered.',
+    labels: ['grpc_service', 'grpc_method', 'grpc_type', 'grpc_code'],
+  },
+  grpc_server_handling_seconds: {
+    type: 'histogram',
+    help: 'Time from a gRPC call to its answer.',
+    labels: ['grpc_service', 'grpc_method', 'grpc_type'],
+    buckets: quick,
+  },
+} as const satisfies Readonly<Record<string, MetricSpec>>;
+
+export type MetricName = keyof typeof metricSpecs;
+
+/** The names of Istio's CA, so that existing dashboards keep working. */
+export const citadelSpecs = {
+  citadel_server_csr_count: { type: 'counter', help: 'Certificate requests received.', labels: [] },
+  citadel_server_authentication_failure_count: {
+    type: 'counter',
+    help: 'Callers that could not be authenticated or may not have what they asked for.',
+    labels: [],
+  },
+  citadel_server_csr_parsing_err_count: {
+    type: 'counter',
+    help: 'Requests whose CSR could not be read.',
+    labels: [],
+  },
+  citadel_server_id_extraction_err_count: {
+    type: 'counter',
+    help: 'Kept for its name; identities never come from the CSR.',
+    labels: [],
+  },
+  citadel_server_csr_sign_err_count: { type: 'counter', help: 'Requests not signed.', labels: ['error'] },
+  citadel_server_success_cert_issuance_count: { type: 'counter', help: 'Certificates issued.', labels: [] },
+  citadel_server_root_cert_expiry_timestamp: {
+    type: 'gauge',
+    help: 'When the first root ends, in seconds since the epoch.',
+    labels: [],
+  },
+  citadel_server_root_cert_expiry_seconds: {
+    type: 'gauge',
+    help: 'Seconds until the first root ends; negative afterwards.',
+    labels: [],
+  },
+  citadel_server_cert_chain_expiry_timestamp: {
+    type: 'gauge',
+    help: 'When the signing certificate ends, in seconds since the epoch.',
+    labels: [],
+  },
+  citadel_server_cert_chain_expiry_seconds: {
+    type: 'gauge',
+    help: 'Seconds until the signing certificate ends; negative afterwards.',
+    labels: [],
+  },
+} as const satisfies Readonly<Record<string, MetricSpec>>;
+
+export type CitadelName = keyof typeof citadelSpecs;
+
+/** How a certificate request can end, for the `reason` label: a closed list. */
+export const csrReasons = [
+  'issued',
+  'unauthenticated',
+  'impersonation_denied',
+  'revoked',
+  'csr_malformed',
+  'key_refused',
+  'lifetime_refused',
+  'rate_limited',
+  'overloaded',
+  'not_ready',
+  'unavailable',
+  'sign_failed',
+  'deadline',
+  'conflict',
+  'internal_error',
+] as const;
+export type CsrReason = (typeof csrReasons)[number];
+
+/** How the caller was authenticated, for the `attestor` label: a closed list. */
+export const attestors = ['mtls', 'oidc', 'k8s_sat', 'xfcc', 'join_token', 'local', 'none'] as const;
+export type Attestor = (typeof attestors)[number];
