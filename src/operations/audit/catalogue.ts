@@ -1,0 +1,58 @@
+/** Every action that can stand in the audit log, for the generated reference. Add a row here before using a new one. */
+
+export interface AuditActionSpec {
+  /** What happened, as a sentence. */
+  readonly summary: string;
+  /** What `object` names. */
+  readonly object: string;
+}
+
+export const auditCatalogue = {
+  'certificate.issue': { summary: 'a certificate was issued', object: 'SPIFFE ID' },
+  'certificate.recover': {
+    summary: 'a certificate issued after the restored backup was put on record at its first use',
+    object: 'SPIFFE ID',
+  },
+  'join-token.create': { summary: 'a join token was made', object: 'SPIFFE ID' },
+  'join-token.redeem': { summary: 'a join token was used up', object: 'SPIFFE ID' },
+  'revocation.add': {
+    summary: 'a serial or SPIFFE ID was put on the deny list',
+    object: 'serial or SPIFFE ID',
+  },
+  'revocation.lift': {
+    summary: 'a serial or SPIFFE ID was taken off the deny list',
+    object: 'serial or SPIFFE ID',
+  },
+  'resource.create': { summary: 'a resource was created', object: 'kind/namespace/name' },
+  'resource.update': { summary: 'a resource was changed', object: 'kind/namespace/name' },
+  'resource.delete': { summary: 'a resource was deleted', object: 'kind/namespace/name' },
+  'authority.initialise': { summary: 'a root key and certificate were made', object: 'authority id' },
+  'authority.intermediate': { summary: 'a new issuing intermediate took over', object: 'authority id' },
+  'authority.reload': { summary: 'plugged-in CA material changed and was taken up', object: 'authority id' },
+  'authority.prepare': { summary: 'a next root was prepared', object: 'authority id' },
+  'authority.activate': { summary: 'a prepared root began to sign', object: 'authority id' },
+  'authority.retire': { summary: 'an old root left the trust bundle', object: 'authority id' },
+  'authority.taint': { summary: 'a root was marked as not to be relied on', object: 'authority id' },
+  'bundle.publish': { summary: 'a new trust bundle was published', object: 'trust domain' },
+  'node.attest': { summary: 'a node proved what it is', object: 'SPIFFE ID' },
+  'node.evict': { summary: 'a node was evicted', object: 'SPIFFE ID' },
+  'operator.deny': { summary: 'an operator call was refused', object: 'verb' },
+  'clock.accept': { summary: 'an operator confirmed a clock jump', object: 'instance' },
+  'server.start': { summary: 'a server began to serve', object: 'instance' },
+  'server.stop': { summary: 'a server stopped', object: 'instance' },
+  'store.initialise': { summary: 'the database was made', object: 'instance' },
+  'store.migrate': { summary: 'the database schema was moved forward', object: 'schema version' },
+  'store.backup': { summary: 'a backup was taken', object: 'instance' },
+  'store.restore': {
+    summary: 'the database was restored from a backup: a new serial epoch, join tokens void',
+    object: 'instance',
+  },
+  'store.accept-loss': {
+    summary:
+      'an operator accepted a database older than its last checkpoint: a new serial epoch, join tokens void',
+    object: 'instance',
+  },
+  'store.prune': { summary: 'expired records were removed', object: 'kind of record' },
+} as const satisfies Readonly<Record<string, AuditActionSpec>>;
+
+export type AuditAction = keyof typeof auditCatalogue;

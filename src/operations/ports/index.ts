@@ -1,0 +1,8 @@
+export type * from './audit.ts';
+export { storeErrors } from './errors.ts';
+export type * from './issuance.ts';
+export type * from './join-tokens.ts';
+export type * from './refusals.ts';
+export type * from './resources.ts';
+export type * from './revocations.ts';
+export type * from './store.ts';
