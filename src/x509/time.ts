@@ -1,0 +1,52 @@
+import { derError, type Tlv, tags } from './der-reader.ts';
+
+const utcTimeEnd = Date.UTC(2050, 0, 1);
+const utcTimeStart = Date.UTC(1950, 0, 1);
+/** RFC 5280 §4.1.2.5: 99991231235959Z is the last time that can be written. */
+export const latestTime = Date.UTC(9999, 11, 31, 23, 59, 59);
+
+/**
+ * Reads a Time as milliseconds since the epoch. RFC 5280 §4.1.2.5: UTCTime through 2049 and GeneralizedTime from
+ * 2050 on; the other spelling is refused, so one instant has one encoding.
+ */
+export function readTime(bytes: Uint8Array, tlv: Tlv): number {
+  const isUtc = tlv.tag === tags.utcTime;
+  if (!isUtc && tlv.tag !== tags.generalizedTime) throw derError('not a time', tlv.start);
+  if (tlv.end - tlv.valueStart !== (isUtc ? 13 : 15)) throw derError('time of a bad length', tlv.start);
+  let at = tlv.valueStart;
+  const two = () => {
+    const value = ((bytes[at] as number) - 0x30) * 10 + ((bytes[at + 1] as number) - 0x30);
+    at += 2;
+    return value;
+  };
+  const short = two();
+  const year = isUtc ? (short < 50 ? 2000 + short : 1900 + short) : short * 100 + two();
+  const [month, day, hour, minute, second] = [two(), two(), two(), two(), two()] as const;
+  const ms = Date.UTC(year, month - 1, day, hour, minute, second);
+  if (
+    year < 1000 ||
+    month < 1 ||
+    month > 12 ||
+    hour > 23 ||
+    minute > 59 ||
+    second > 59 ||
+    new Date(ms).getUTCDate() !== day
+  )
+    throw derError('a time that does not exist', tlv.start);
+  if (!isUtc && ms >= utcTimeStart && ms < utcTimeEnd)
+    throw derError('GeneralizedTime before the year 2050', tlv.start);
+  return ms;
+}
+
+/** Writes a Time; a fraction of a second is dropped. */
+export function derTime(ms: number): Uint8Array {
+  const iso = new Date(ms).toISOString();
+  const isUtc = ms >= utcTimeStart && ms < utcTimeEnd;
+  if (iso.length !== 24) throw new TypeError('X.509 cannot write that year');
+  const digits = `${isUtc ? iso.slice(2, 4) : iso.slice(0, 4)}${iso.slice(5, 7)}${iso.slice(8, 10)}${iso.slice(11, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}Z`;
+  const out = new Uint8Array(digits.length + 2);
+  out[0] = isUtc ? tags.utcTime : tags.generalizedTime;
+  out[1] = digits.length;
+  for (let i = 0; i < digits.length; i++) out[i + 2] = digits.charCodeAt(i);
+  return out;
+}
