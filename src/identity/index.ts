@@ -12,6 +12,7 @@ export {
   type Standing,
 } from './client-certificate.ts';
 export { type ClusterNames, clusterNames, resolveClusterId } from './cluster-names.ts';
+export { identityErrors } from './errors.ts';
 export type {
   AuthenticationResult,
   Authenticator,
@@ -21,6 +22,12 @@ export type {
   Evidence,
   TransportEvidence,
 } from './evidence.ts';
+export {
+  fillIdentityTemplate,
+  type IdentityTemplate,
+  parseIdentityTemplate,
+  type TemplateResult,
+} from './identity-template.ts';
 export {
   decideImpersonation,
   type ImpersonationDecision,
@@ -35,5 +42,27 @@ export {
   joinTokenAuthenticator,
   mintJoinToken,
 } from './join-token.ts';
+export {
+  type IdentityMapping,
+  type JwtIssuer,
+  type JwtIssuersOptions,
+  jwtIssuer,
+  jwtIssuersAuthenticator,
+} from './jwt-issuers.ts';
 export { type Account, type Instance, type NodeRegistry, RegistrationIndex } from './node-registry.ts';
 export { entitledIdentities, mayBeRegistered, type Registration } from './registration.ts';
+export {
+  type TokenReviewer,
+  type TokenReviewOptions,
+  type TokenReviewStatus,
+  tokenReviewAuthenticator,
+} from './token-review.ts';
+export { type XfccOptions, xfccAuthenticator } from './xfcc.ts';
+export {
+  formatXfccElement,
+  parseXfcc,
+  type XfccElement,
+  type XfccFault,
+  type XfccKey,
+  type XfccResult,
+} from './xfcc-grammar.ts';

@@ -48,6 +48,8 @@ export interface UnverifiedJwt {
   readonly issuer: string | undefined;
   readonly subject: string | undefined;
   readonly keyId: string | undefined;
+  /** Milliseconds. */
+  readonly expiresAt: number | undefined;
 }
 
 export function peekJwt(token: string, limits: CompactLimits = defaultLimits): UnverifiedJwt | undefined {
@@ -58,6 +60,7 @@ export function peekJwt(token: string, limits: CompactLimits = defaultLimits): U
     issuer: text(parsed.claims.iss),
     subject: text(parsed.claims.sub),
     keyId: text(parsed.header.kid),
+    expiresAt: typeof parsed.claims.exp === 'number' ? parsed.claims.exp * 1000 : undefined,
   };
 }
 
