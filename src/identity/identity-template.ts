@@ -16,13 +16,15 @@ export type TemplateResult =
   | { readonly ok: false; readonly reason: 'claim-unusable' | 'reserved-id'; readonly detail: string };
 
 const literal = /^[A-Za-z0-9._-]+$/;
+const shortForm = /^\{(?!claims\})([A-Za-z0-9_-]+)\}$/;
 const placeholder = /^\{claims((?:\.[A-Za-z0-9_-]+|\['[^'\]{}/]+'\])+)\}$/;
 const step = /\.([A-Za-z0-9_-]+)|\['([^'\]{}/]+)'\]/g;
 const longestTemplate = 1024;
 
 /**
- * Reads `spiffe://{trustDomain}/ns/{claims.namespace}/sa/{claims.account}`. A segment is fixed text or one claim; members
- * of nested claims follow with a dot, names with dots in them stand as `{claims['kubernetes.io'].namespace}`.
+ * Reads `spiffe://{trustDomain}/ns/{claims.namespace}/sa/{claims.account}`, or only the path. A segment is fixed text or
+ * one claim; members of nested claims follow with a dot, names with dots in them stand as
+ * `{claims['kubernetes.io'].namespace}`, and `{job}` is short for `{claims.job}`.
  */
 export function parseIdentityTemplate(text: string, trustDomain: TrustDomain): IdentityTemplate {
   const fail = (why: string) =>
@@ -30,15 +32,17 @@ export function parseIdentityTemplate(text: string, trustDomain: TrustDomain): I
       message: `not an identity template: \`${text.slice(0, 120)}\` (${why})`,
       details: { rule: why },
     });
-  const starts = ['spiffe://{trustDomain}/', `spiffe://${trustDomain}/`];
+  const starts = ['spiffe://{trustDomain}/', `spiffe://${trustDomain}/`, '/'];
   const start = starts.find((prefix) => text.startsWith(prefix));
   if (start === undefined || text.length > longestTemplate)
-    throw fail('it does not begin with our trust domain');
+    throw fail('it begins neither with our trust domain nor with a slash');
   const segments = text
     .slice(start.length)
     .split('/')
     .map((segment): Segment => {
       if (segment !== '.' && segment !== '..' && literal.test(segment)) return { text: segment };
+      const short = shortForm.exec(segment)?.[1];
+      if (short !== undefined) return { claim: [short] };
       const path = placeholder.exec(segment)?.[1];
       if (path === undefined) throw fail('a segment is neither fixed text nor exactly one claim');
       return { claim: [...path.matchAll(step)].map((found) => found[1] ?? found[2] ?? '') };

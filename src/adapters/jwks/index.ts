@@ -1,0 +1,2 @@
+export { keySetFetchErrors } from './errors.ts';
+export { discoveredKeySetFetcher, fileKeySetFetcher, urlKeySetFetcher } from './fetchers.ts';

@@ -1,0 +1,2 @@
+export { tokenReviewErrors } from './errors.ts';
+export { type KubernetesTokenReviewerOptions, kubernetesTokenReviewer } from './kubernetes.ts';

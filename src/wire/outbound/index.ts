@@ -1,0 +1,3 @@
+export { type AddressRules, type AddressVerdict, judgeAddress } from './addresses.ts';
+export { type OutboundClient, type OutboundOptions, type OutboundRequest, outboundClient } from './client.ts';
+export { outboundErrors } from './errors.ts';
