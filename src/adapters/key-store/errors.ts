@@ -1,0 +1,34 @@
+import { defineErrors } from '../../base/errors.ts';
+
+export const keyStoreErrors = defineErrors({
+  KEY_CANNOT_UNLOCK: {
+    kind: 'precondition',
+    message: 'cannot unlock the key',
+    next: 'check the passphrase; if it is right the file is damaged: restore it from a backup',
+  },
+  KEY_FILE_INSECURE: {
+    kind: 'precondition',
+    message: 'a file with key material is not safe',
+    next: 'make it a regular file of the user that runs castellan, readable by no one else (chmod 600)',
+  },
+  KEY_NOT_ENCRYPTED: {
+    kind: 'precondition',
+    message: 'the key is not encrypted although a passphrase is given',
+    next: 'remove the passphrase setting, or make a new state directory with the passphrase',
+  },
+  KEY_EXISTS: {
+    kind: 'conflict',
+    message: 'there is a key of this name already',
+    next: 'keep the key that is there; keys are never overwritten',
+  },
+  PASSPHRASE_MISSING: {
+    kind: 'precondition',
+    message: 'the keys are encrypted and no passphrase is given',
+    next: 'give the passphrase by a file (mode 0400), a file descriptor or an environment variable',
+  },
+  PASSPHRASE_REFUSED: {
+    kind: 'precondition',
+    message: 'the passphrase cannot be used',
+    next: 'give a passphrase of at least 8 characters, in a file of mode 0400 or by a file descriptor',
+  },
+});

@@ -1,0 +1,9 @@
+export { keyStoreErrors } from './errors.ts';
+export { ephemeralKeys, FileKeyStore, type KeyProtection, unencryptedNotice } from './file-key-store.ts';
+export { type PassphraseReading, type PassphraseSource, readPassphrase } from './passphrase.ts';
+export {
+  type AuthorityFiles,
+  createAuthorityDirectory,
+  isAuthorityDirectoryFree,
+  openAuthorityDirectory,
+} from './state-directory.ts';

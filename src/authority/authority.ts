@@ -1,0 +1,55 @@
+import type { SpiffeId, TrustBundle, TrustDomain } from '../spiffe/index.ts';
+import type { Certificate, Crl, Csr, PublicKey } from '../x509/index.ts';
+import type { AuthorityStatus } from './status.ts';
+
+export interface IssueOptions {
+  readonly spiffeId: SpiffeId;
+  /** int64 seconds as on the wire: zero or negative means the default. */
+  readonly requestedTtlSeconds: bigint | number;
+  /** The CSR has a common name: put the SPIFFE ID into the leaf's, if it fits into 64 characters (S3). */
+  readonly commonNameWanted?: boolean;
+  /** Names beside the SPIFFE ID, for profiles that allow them: our own serving certificate, registered names. */
+  readonly dnsNames?: readonly string[];
+  readonly ips?: readonly string[];
+}
+
+/** The CSR gives its public key and nothing else; the identity comes from what the caller is entitled to. */
+export type IssueRequest = IssueOptions & { readonly csr: Csr };
+
+export type IssueForKeyRequest = IssueOptions & { readonly publicKey: PublicKey };
+
+/** A signed leaf that nobody has seen yet: it must be on durable record before it goes out (D7). */
+export interface Issuance {
+  /** Lower-case hex. */
+  readonly serial: string;
+  readonly der: Uint8Array;
+  /** Leaf, one PEM certificate a string between, the whole root bundle last (csr-api.md §1.5). */
+  readonly chainPem: readonly string[];
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** The signer's end cut the lifetime (D4): said in trailing metadata, log and record. */
+  readonly shortenedToIssuer: boolean;
+  /** The `authorityId` of the signer. */
+  readonly issuerKeyId: string;
+}
+
+/** What we sign with and how: the face of this room. */
+export interface Authority extends AsyncDisposable {
+  readonly trustDomain: TrustDomain;
+  /** Throws TTL_ERROR (invalid), CERT_GEN_ERROR (internal), and x509's errors about the key (invalid). */
+  issue(request: IssueRequest): Promise<Issuance>;
+  issueForKey(request: IssueForKeyRequest): Promise<Issuance>;
+  bundle(): TrustBundle;
+  rootsPem(): string;
+  roots(): readonly Certificate[];
+  /** CA certificates that are or were signers here and have not ended: where a peer's chain may be incomplete (D21). */
+  knownIssuers(): readonly Certificate[];
+  /** Plugged-in revocation lists, for the path validator. */
+  crls(): readonly Crl[];
+  status(): AuthorityStatus;
+  /** Looks at once whether a renewal or a changed directory is due, instead of waiting for the next look. */
+  checkNow(): Promise<void>;
+  onBundleChange(listener: (bundle: TrustBundle) => void): Disposable;
+  /** Another key or chain signs from now on. */
+  onIssuerChange(listener: (issuerId: string) => void): Disposable;
+}

@@ -1,0 +1,46 @@
+import type { TrustDomain } from '../spiffe/index.ts';
+import { authorityErrors } from './errors.ts';
+import { formatJournal, type Journal, parseJournal } from './journal.ts';
+import type { JournalStore } from './ports.ts';
+
+/** The journal in memory and on disk: `commit` resolves only when the new one is durable. */
+export class JournalKeeper {
+  readonly #store: JournalStore;
+  #journal: Journal;
+  /** A write failed: what is on disk may be the journal before it or the one it wrote. */
+  #isUncertain = false;
+
+  constructor(store: JournalStore, journal: Journal) {
+    this.#store = store;
+    this.#journal = journal;
+  }
+
+  /** Throws AUTHORITY_MISSING when there is none: a new authority is only ever made on request (S06). */
+  static async open(store: JournalStore, trustDomain: TrustDomain): Promise<JournalKeeper> {
+    const text = await store.read();
+    if (text === undefined) throw authorityErrors.AUTHORITY_MISSING();
+    const journal = parseJournal(text);
+    if (journal.trustDomain !== trustDomain)
+      throw authorityErrors.AUTHORITY_TRUST_DOMAIN({
+        message: `the authority belongs to trust domain \`${journal.trustDomain}\`, not to \`${trustDomain}\``,
+      });
+    return new JournalKeeper(store, journal);
+  }
+
+  get current(): Journal {
+    return this.#journal;
+  }
+
+  async commit(next: Journal): Promise<void> {
+    if (next === this.#journal && !this.#isUncertain) return;
+    this.#isUncertain = true;
+    await this.#store.write(formatJournal(next));
+    this.#isUncertain = false;
+    this.#journal = next;
+  }
+
+  /** After a failed write: makes disk say what memory says. Needed before a key is removed that disk may rely on. */
+  settle(): Promise<void> {
+    return this.commit(this.#journal);
+  }
+}

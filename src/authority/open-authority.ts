@@ -1,0 +1,65 @@
+import type { TrustDomain } from '../spiffe/index.ts';
+import type { Authority } from './authority.ts';
+import { IssuingAuthority } from './issuing-authority.ts';
+import { checkLifetimePolicy, istioLifetimes } from './lifetime.ts';
+import { PluggedSource } from './plugged-source.ts';
+import type { AuthorityPorts, PluggedFilesSource } from './ports.ts';
+import type { LeafPolicy } from './profile.ts';
+import {
+  checkSelfManagedSettings,
+  initialisePlugged,
+  initialiseSelfManaged,
+  type SelfManagedSettings,
+} from './self-managed.ts';
+import { SelfManagedSource } from './self-managed-source.ts';
+import type { SigningSource } from './signing-state.ts';
+
+/** CA material that an operator plugs in. */
+export interface PluggedSettings {
+  readonly kind: 'plugged';
+  readonly files: PluggedFilesSource;
+}
+
+export interface AuthoritySettings {
+  readonly trustDomain: TrustDomain;
+  readonly leaves: LeafPolicy;
+  readonly hierarchy: SelfManagedSettings | PluggedSettings;
+}
+
+/** Istio's lifetimes and key usage (csr-api.md §1.8, §1.9). */
+export const defaultLeafPolicy: LeafPolicy = { ...istioLifetimes, keyEnciphermentForEc: true };
+
+/**
+ * Makes the keys and the journal of a new authority; the one way to do so, and only on request. Throws
+ * AUTHORITY_EXISTS where there is one.
+ */
+export async function initialiseAuthority(ports: AuthorityPorts, settings: AuthoritySettings): Promise<void> {
+  checkSettings(settings);
+  const { trustDomain, hierarchy } = settings;
+  if (hierarchy.kind === 'plugged') return initialisePlugged(ports, trustDomain);
+  return initialiseSelfManaged(ports, trustDomain, hierarchy);
+}
+
+/** Opens the authority that is there and keeps it current until it is disposed of. Never makes a new one (S06). */
+export async function openAuthority(ports: AuthorityPorts, settings: AuthoritySettings): Promise<Authority> {
+  checkSettings(settings);
+  const { trustDomain, leaves } = settings;
+  const { serials, clock, logger } = ports;
+  const source = await openSource(ports, settings);
+  return new IssuingAuthority({ trustDomain, source, policy: leaves, serials, clock, logger });
+}
+
+function openSource(ports: AuthorityPorts, settings: AuthoritySettings): Promise<SigningSource> {
+  const { trustDomain, leaves, hierarchy } = settings;
+  if (hierarchy.kind === 'plugged') return PluggedSource.open(ports, { trustDomain, files: hierarchy.files });
+  return SelfManagedSource.open(ports, {
+    trustDomain,
+    settings: hierarchy,
+    defaultLeafLifetime: leaves.defaultLifetime,
+  });
+}
+
+function checkSettings({ leaves, hierarchy }: AuthoritySettings): void {
+  checkLifetimePolicy(leaves);
+  if (hierarchy.kind === 'self-managed') checkSelfManagedSettings(hierarchy, leaves.defaultLifetime);
+}
