@@ -45,6 +45,8 @@ export type { PolicyTargetRef, WorkloadSelector } from './kinds/selection.ts';
 export type { ServiceEntry, ServiceEntrySpec, ServicePort } from './kinds/service-entry.ts';
 export type { TrustBundleResource, TrustBundleSpec } from './kinds/trust-bundle.ts';
 export type { WorkloadEntry, WorkloadEntrySpec } from './kinds/workload-entry.ts';
+export type { LegacyDocument, ParsedResource, SkippedDocument } from './outcome.ts';
+export { joinResults, type ParseOptions, type ParseResult, parseResources } from './parse.ts';
 export {
   type PositionedDocument,
   type ReadOptions,
@@ -67,3 +69,5 @@ export {
   SourceText,
 } from './read/node.ts';
 export { type Resource, type ResourceMetadata, resourceKey, resourceTitle, type Source } from './resource.ts';
+export { Report, type ResourceCode, resourceCatalogue } from './shape/report.ts';
+export { isPathTemplate } from './shape/values.ts';

@@ -142,6 +142,13 @@ export class MapNode extends Positioned {
     return this.#byName.get(name);
   }
 
+  /** An object without fields, where this one begins: what an absent field would hold. */
+  emptyChild(name: string): MapNode {
+    const child = new MapNode(this.source, this.start, this.start, []);
+    this.adopt(child, name);
+    return child;
+  }
+
   toPlain(): Plain {
     const out: Record<string, Plain> = {};
     for (const { key, value } of this.entries) out[key.text] = value.toPlain();

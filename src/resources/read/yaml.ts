@@ -155,7 +155,7 @@ function keyProblem(
   if (key.style === 'plain' && name === '<<')
     return { code: 'CAS0905', message: 'the merge key `<<` is not allowed' };
   if (isReservedName(name)) return { code: 'CAS0907', message: `the field name \`${name}\` is reserved` };
-  if (name === '') return { code: 'CAS0903', message: 'a field name is empty' };
+  if (key.style === 'plain' && name === '') return { code: 'CAS0903', message: 'a field has no name' };
   if (seen.has(name)) return { code: 'CAS0906', message: `the field \`${name}\` is written twice` };
   return undefined;
 }

@@ -1,0 +1,490 @@
+import { describe, expect, test } from 'vitest';
+import { parseResources } from '../parse.ts';
+
+const findings = (text: string) =>
+  parseResources(text, { file: 'a.yaml' }).findings.map((f) =>
+    `${f.severity} ${f.code} ${f.path ?? ''}`.trim(),
+  );
+
+/** An object of the kind whose spec is the text, indented. */
+function object(kind: string, spec: string, annotations = ''): string {
+  const group = kind.endsWith('Entry') ? 'networking.istio.io' : 'security.istio.io';
+  const body = spec
+    .split('\n')
+    .map((line) => `  ${line}`)
+    .join('\n');
+  return `apiVersion: ${group}/v1\nkind: ${kind}\nmetadata: {name: a, namespace: shop${annotations}}\nspec:\n${body}\n`;
+}
+
+const policy = (spec: string) => object('AuthorizationPolicy', spec);
+const rule = (text: string) => policy(`rules:\n- ${text}`);
+const from = (text: string) => rule(`from: [{source: {${text}}}]`);
+const to = (text: string) => rule(`to: [{operation: {${text}}}]`);
+const when = (text: string) => rule(`when: [{${text}}]`);
+const peer = (spec: string) => object('PeerAuthentication', spec);
+const jwt = (text: string) => object('RequestAuthentication', `jwtRules:\n- {${text}}`);
+
+describe('selection', () => {
+  test.each([
+    [
+      'an empty label key',
+      peer('selector: {matchLabels: {"": x}}'),
+      ['error CAS0701 spec.selector.matchLabels[""]'],
+    ],
+    [
+      'a wildcard value',
+      peer('selector: {matchLabels: {app: "c*"}}'),
+      ['error CAS0701 spec.selector.matchLabels.app'],
+    ],
+    [
+      'a wildcard key',
+      peer('selector: {matchLabels: {"a*": c}}'),
+      ['error CAS0701 spec.selector.matchLabels["a*"]'],
+    ],
+  ])('%s in a selector is refused (policy:5.1/1)', (_name, text, expected) => {
+    expect(findings(text)).toEqual(expected);
+  });
+
+  test('a selector without labels is a warning, and selects everything (policy:5.1/2)', () => {
+    for (const selector of ['{}', '{matchLabels: {}}'])
+      expect(findings(policy(`selector: ${selector}`))).toEqual(['warning CAS0702 spec.selector']);
+  });
+
+  test('more than one of selector, targetRef and targetRefs is refused (policy:5.1/3)', () => {
+    const ref = '{kind: Service, name: cart, group: ""}';
+    for (const kind of ['AuthorizationPolicy', 'RequestAuthentication']) {
+      expect(findings(object(kind, `selector: {matchLabels: {a: b}}\ntargetRef: ${ref}`))).toEqual([
+        'error CAS0703 spec.targetRef',
+      ]);
+      expect(findings(object(kind, `targetRef: ${ref}\ntargetRefs: [${ref}]`))).toEqual([
+        'error CAS0703 spec.targetRefs',
+      ]);
+      expect(findings(object(kind, `targetRefs: [${ref}]`))).toEqual([]);
+    }
+  });
+
+  test.each([
+    ['no name', '{group: "", kind: Service}', 'spec.targetRefs[0]'],
+    ['an empty name', '{group: "", kind: Service, name: ""}', 'spec.targetRefs[0]'],
+    ['a namespace', '{group: "", kind: Service, name: a, namespace: b}', 'spec.targetRefs[0].namespace'],
+    ['an unknown kind', '{group: apps, kind: Deployment, name: a}', 'spec.targetRefs[0]'],
+  ])('a target reference with %s is refused (policy:5.1/4)', (_name, ref, path) => {
+    expect(findings(policy(`targetRefs: [${ref}]`))).toEqual([`error CAS0704 ${path}`]);
+  });
+
+  test.each([
+    ['core', 'Service'],
+    ['gateway.networking.k8s.io', 'Gateway'],
+    ['gateway.networking.k8s.io', 'GatewayClass'],
+    ['networking.istio.io', 'ServiceEntry'],
+  ])('a target reference to %s %s is accepted (policy:5.1/4)', (group, kind) => {
+    expect(findings(policy(`targetRefs: [{group: ${group}, kind: ${kind}, name: a}]`))).toEqual([]);
+  });
+});
+
+describe('PeerAuthentication', () => {
+  test.each([
+    [
+      'port modes without a selector',
+      'portLevelMtls: {8080: {mode: STRICT}}',
+      ['error CAS0711 spec.portLevelMtls'],
+    ],
+    [
+      'port modes with a selector of no labels',
+      'selector: {}\nportLevelMtls: {8080: {mode: STRICT}}',
+      ['warning CAS0702 spec.selector', 'error CAS0711 spec.portLevelMtls'],
+    ],
+    [
+      'an empty map of ports',
+      'selector: {matchLabels: {a: b}}\nportLevelMtls: {}',
+      ['error CAS0711 spec.portLevelMtls'],
+    ],
+    [
+      'port 0',
+      'selector: {matchLabels: {a: b}}\nportLevelMtls: {0: {mode: STRICT}}',
+      ['error CAS0711 spec.portLevelMtls["0"]'],
+    ],
+    [
+      'port 65536',
+      'selector: {matchLabels: {a: b}}\nportLevelMtls: {65536: {mode: STRICT}}',
+      ['error CAS0711 spec.portLevelMtls["65536"]'],
+    ],
+    [
+      'port 80a',
+      'selector: {matchLabels: {a: b}}\nportLevelMtls: {80a: {mode: STRICT}}',
+      ['error CAS0711 spec.portLevelMtls["80a"]'],
+    ],
+    ['an unknown mode', 'mtls: {mode: STRIKT}', ['error CAS0915 spec.mtls.mode']],
+    [
+      'a port without a mode',
+      'selector: {matchLabels: {a: b}}\nportLevelMtls: {8080: }',
+      ['error CAS0711 spec.portLevelMtls["8080"]'],
+    ],
+  ])('%s is refused (policy:5.1/5 adv:P08)', (_name, spec, expected) => {
+    expect(findings(peer(spec))).toEqual(expected);
+  });
+
+  test('the modes and ports of a good object are read', () => {
+    const { resources } = parseResources(
+      peer(
+        'selector: {matchLabels: {app: cart}}\nmtls: {mode: STRICT}\nportLevelMtls: {8080: {mode: DISABLE}, "9090": {}}',
+      ),
+      { file: 'a.yaml' },
+    );
+    expect(resources[0]).toMatchObject({
+      kind: 'PeerAuthentication',
+      metadata: { name: 'a', namespace: 'shop' },
+      spec: {
+        mode: 'STRICT',
+        portModes: new Map([
+          [8080, 'DISABLE'],
+          [9090, 'UNSET'],
+        ]),
+      },
+      source: { file: 'a.yaml', line: 1, column: 1 },
+    });
+  });
+});
+
+describe('RequestAuthentication', () => {
+  test.each([
+    ['neither issuer nor jwksUri', 'audiences: [a]', ['error CAS0721 spec.jwtRules[0]']],
+    ['only inline keys', `jwks: '{"keys":[]}'`, ['error CAS0721 spec.jwtRules[0]']],
+    ['an empty audience', 'issuer: i, audiences: [""]', ['error CAS0722 spec.jwtRules[0].audiences[0]']],
+    [
+      'a jwksUri with another scheme',
+      'issuer: i, jwksUri: "ftp://a/b"',
+      ['error CAS0723 spec.jwtRules[0].jwksUri'],
+    ],
+    [
+      'a jwksUri without a host',
+      'issuer: i, jwksUri: "https:///x"',
+      ['error CAS0723 spec.jwtRules[0].jwksUri'],
+    ],
+    ['a jwksUri that is no URL', 'issuer: i, jwksUri: nonsense', ['error CAS0723 spec.jwtRules[0].jwksUri']],
+    ['jwks that is no JSON', 'issuer: i, jwks: "{keys"', ['error CAS0724 spec.jwtRules[0].jwks']],
+    ['jwks without keys', `issuer: i, jwks: '{"a":1}'`, ['error CAS0724 spec.jwtRules[0].jwks']],
+    [
+      'an unnamed header',
+      'issuer: i, fromHeaders: [{prefix: x}]',
+      ['error CAS0722 spec.jwtRules[0].fromHeaders[0]'],
+    ],
+    [
+      'a header that is nothing',
+      'issuer: i, fromHeaders: [null]',
+      ['error CAS0722 spec.jwtRules[0].fromHeaders[0]'],
+    ],
+    ['an empty parameter', 'issuer: i, fromParams: [""]', ['error CAS0722 spec.jwtRules[0].fromParams[0]']],
+    ['an empty cookie', 'issuer: i, fromCookies: [""]', ['error CAS0722 spec.jwtRules[0].fromCookies[0]']],
+    [
+      'a claim header that is nothing',
+      'issuer: i, outputClaimToHeaders: [null]',
+      ['error CAS0722 spec.jwtRules[0].outputClaimToHeaders[0]'],
+    ],
+    [
+      'a claim header without its claim',
+      'issuer: i, outputClaimToHeaders: [{header: x}]',
+      ['error CAS0722 spec.jwtRules[0].outputClaimToHeaders[0]'],
+    ],
+    [
+      'a bad header name',
+      'issuer: i, outputClaimToHeaders: [{header: "x y", claim: c}]',
+      ['error CAS0916 spec.jwtRules[0].outputClaimToHeaders[0].header'],
+    ],
+    ['a bad timeout', 'issuer: i, timeout: soon', ['error CAS0916 spec.jwtRules[0].timeout']],
+    ['a timeout below 1 ms', 'issuer: i, timeout: 500us', ['error CAS0916 spec.jwtRules[0].timeout']],
+    ['an empty issuer', 'issuer: "", jwksUri: "https://a/b"', ['error CAS0722 spec.jwtRules[0].issuer']],
+  ])('%s is refused (policy:5.1/6)', (_name, text, expected) => {
+    expect(findings(jwt(text))).toEqual(expected);
+  });
+
+  test('private and symmetric keys in an inline jwks are a warning each (policy:5.1/7)', () => {
+    const keys = '{"keys":[{"kty":"oct","k":"x"},{"kty":"EC","d":"x"},{"kty":"EC","x":"y"}]}';
+    expect(findings(jwt(`issuer: i, jwks: '${keys}'`))).toEqual([
+      'warning CAS0725 spec.jwtRules[0].jwks',
+      'warning CAS0725 spec.jwtRules[0].jwks',
+    ]);
+  });
+
+  test.each([
+    [
+      'both jwks and jwksUri',
+      `issuer: i, jwks: '{"keys":[]}', jwksUri: "https://a/b"`,
+      ['error CAS0726 spec.jwtRules[0].jwks'],
+    ],
+    [
+      'an empty space-delimited claim',
+      'issuer: i, spaceDelimitedClaims: [""]',
+      ['error CAS0722 spec.jwtRules[0].spaceDelimitedClaims[0]'],
+    ],
+    [
+      '65 space-delimited claims',
+      `issuer: i, spaceDelimitedClaims: [${Array.from({ length: 65 }, (_, i) => `c${i}`).join()}]`,
+      ['error CAS0746 spec.jwtRules[0].spaceDelimitedClaims'],
+    ],
+    [
+      'a jwksUri of 2049 characters',
+      `issuer: i, jwksUri: "https://a/${'x'.repeat(2039)}"`,
+      ['error CAS0723 spec.jwtRules[0].jwksUri'],
+    ],
+  ])('%s is refused (policy:5.1/8)', (_name, text, expected) => {
+    expect(findings(jwt(text))).toEqual(expected);
+  });
+
+  test('an issuer may be left out beside a jwksUri', () => {
+    expect(findings(jwt('jwksUri: "https://issuer.example/keys", timeout: 1m30s'))).toEqual([]);
+  });
+});
+
+describe('AuthorizationPolicy', () => {
+  const custom = (text: string) => policy(`action: CUSTOM\nprovider: {name: p}\nrules:\n- ${text}`);
+
+  test.each([
+    ['CUSTOM without rules', policy('action: CUSTOM\nprovider: {name: p}'), ['error CAS0731 spec']],
+    ['CUSTOM without a provider', policy('action: CUSTOM\nrules: [{}]'), ['error CAS0731 spec']],
+    [
+      'CUSTOM with an unnamed provider',
+      policy('action: CUSTOM\nprovider: {}\nrules: [{}]'),
+      ['error CAS0731 spec.provider'],
+    ],
+    ['a provider of ALLOW', policy('provider: {name: p}\nrules: [{}]'), ['error CAS0731 spec.provider']],
+    [
+      'principals in CUSTOM',
+      custom('from: [{source: {principals: [a]}}]'),
+      ['error CAS0732 spec.rules[0].from[0].source.principals'],
+    ],
+    [
+      'notRequestPrincipals in CUSTOM',
+      custom('from: [{source: {notRequestPrincipals: [a]}}]'),
+      ['error CAS0732 spec.rules[0].from[0].source.notRequestPrincipals'],
+    ],
+    [
+      'trustDomains in CUSTOM',
+      custom('from: [{source: {trustDomains: [a]}}]'),
+      ['error CAS0732 spec.rules[0].from[0].source.trustDomains'],
+    ],
+    [
+      'claims in CUSTOM',
+      custom('when: [{key: "request.auth.claims[a]", values: [b]}]'),
+      ['error CAS0732 spec.rules[0].when[0]'],
+    ],
+    ['a condition that is nothing', rule('when: [null]'), ['error CAS0734 spec.rules[0].when[0]']],
+  ])('%s is refused (policy:5.1/9)', (_name, text, expected) => {
+    expect(findings(text)).toEqual(expected);
+  });
+
+  test('DENY without rules is refused (policy:5.1/10)', () => {
+    expect(findings(policy('action: DENY'))).toEqual(['error CAS0733 spec']);
+    expect(findings(policy('action: DENY\nrules: []'))).toEqual(['error CAS0733 spec']);
+    expect(findings(policy('action: DENY\nrules: [{}]'))).toEqual([]);
+  });
+
+  test.each([
+    ['a rule that is nothing', policy('rules: [null]'), ['error CAS0734 spec.rules[0]']],
+    ['an empty from', rule('from: []'), ['error CAS0734 spec.rules[0].from']],
+    ['an empty to', rule('to: []'), ['error CAS0734 spec.rules[0].to']],
+    ['a from entry that is nothing', rule('from: [null]'), ['error CAS0734 spec.rules[0].from[0]']],
+    ['a to entry that is nothing', rule('to: [null]'), ['error CAS0734 spec.rules[0].to[0]']],
+    ['a from entry without a source', rule('from: [{}]'), ['error CAS0734 spec.rules[0].from[0]']],
+    ['a source without fields', from(''), ['error CAS0734 spec.rules[0].from[0].source']],
+    ['an operation without fields', to(''), ['error CAS0734 spec.rules[0].to[0].operation']],
+    [
+      'a source whose only list is empty',
+      from('principals: []'),
+      [
+        'warning CAS0914 spec.rules[0].from[0].source.principals',
+        'error CAS0734 spec.rules[0].from[0].source',
+      ],
+    ],
+  ])('%s is refused (policy:5.1/11)', (_name, text, expected) => {
+    expect(findings(text)).toEqual(expected);
+  });
+
+  test('an empty list beside another field is a warning that it counts as not written (adv:Z20)', () => {
+    expect(findings(from('principals: [], namespaces: [a]'))).toEqual([
+      'warning CAS0914 spec.rules[0].from[0].source.principals',
+    ]);
+  });
+
+  test('a part without a value is a warning that it counts as not written', () => {
+    expect(findings(rule('from:'))).toEqual(['warning CAS0914 spec.rules[0].from']);
+  });
+
+  test.each(['principals: [a]', 'notPrincipals: [a]', 'namespaces: [a]', 'notNamespaces: [a]'])(
+    'serviceAccounts together with %s is refused (policy:5.1/12)',
+    (other) => {
+      for (const accounts of ['serviceAccounts', 'notServiceAccounts'])
+        expect(findings(from(`${accounts}: [a/b], ${other}`))).toEqual([
+          'error CAS0735 spec.rules[0].from[0].source',
+        ]);
+    },
+  );
+
+  test.each([
+    ['an empty principal', from('principals: [""]'), 'CAS0736', 'from[0].source.principals[0]'],
+    ['an empty path', to('paths: [""]'), 'CAS0736', 'to[0].operation.paths[0]'],
+    ['an empty condition value', when('key: source.principal, values: [""]'), 'CAS0736', 'when[0].values[0]'],
+    ['a CIDR of 33 bits', from('ipBlocks: ["10.0.0.0/33"]'), 'CAS0737', 'from[0].source.ipBlocks[0]'],
+    ['an octal address', from('notIpBlocks: ["010.0.0.1"]'), 'CAS0737', 'from[0].source.notIpBlocks[0]'],
+    ['half an address', from('remoteIpBlocks: ["10.1"]'), 'CAS0737', 'from[0].source.remoteIpBlocks[0]'],
+    ['port 65536', to('ports: ["65536"]'), 'CAS0738', 'to[0].operation.ports[0]'],
+    ['port -1', to('notPorts: ["-1"]'), 'CAS0738', 'to[0].operation.notPorts[0]'],
+    ['port 80a', to('ports: ["80a"]'), 'CAS0738', 'to[0].operation.ports[0]'],
+    ['a named port', to('ports: [http]'), 'CAS0738', 'to[0].operation.ports[0]'],
+    ['a brace inside a segment', to('paths: ["/a{*}"]'), 'CAS0739', 'to[0].operation.paths[0]'],
+    ['an OpenAPI variable', to('paths: ["/items/{id}"]'), 'CAS0739', 'to[0].operation.paths[0]'],
+    ['an operator after {**}', to('paths: ["/{**}/a/{*}"]'), 'CAS0739', 'to[0].operation.paths[0]'],
+    ['an empty segment in a template', to('paths: ["/a//{*}"]'), 'CAS0739', 'to[0].operation.paths[0]'],
+    ['a star in a template', to('paths: ["/a*/{*}"]'), 'CAS0739', 'to[0].operation.paths[0]'],
+    [
+      'a wildcard service account',
+      from('serviceAccounts: ["shop/*"]'),
+      'CAS0740',
+      'from[0].source.serviceAccounts[0]',
+    ],
+    [
+      'a service account with two slashes',
+      from('serviceAccounts: ["a/b/c"]'),
+      'CAS0740',
+      'from[0].source.serviceAccounts[0]',
+    ],
+    [
+      'a long service account',
+      from(`serviceAccounts: [${'a'.repeat(321)}]`),
+      'CAS0740',
+      'from[0].source.serviceAccounts[0]',
+    ],
+    [
+      '17 service accounts',
+      from(`serviceAccounts: [${Array.from({ length: 17 }, (_, i) => `a${i}`).join()}]`),
+      'CAS0740',
+      'from[0].source',
+    ],
+    [
+      'a trust domain with a slash',
+      from('trustDomains: ["a/b"]'),
+      'CAS0741',
+      'from[0].source.trustDomains[0]',
+    ],
+    [
+      'a trust domain with an inner wildcard',
+      from('trustDomains: ["a*b"]'),
+      'CAS0741',
+      'from[0].source.trustDomains[0]',
+    ],
+    [
+      'a trust domain with two wildcards',
+      from('trustDomains: ["*a*"]'),
+      'CAS0741',
+      'from[0].source.trustDomains[0]',
+    ],
+    ['a method with a blank', to('methods: ["GE T"]'), 'CAS0747', 'to[0].operation.methods[0]'],
+  ])('%s is refused with its path (policy:5.1/13 adv:P08 adv:Z20)', (_name, text, code, path) => {
+    expect(findings(text)).toEqual([`error ${code} spec.rules[0].${path}`]);
+  });
+
+  test.each([
+    ['port 0', to('ports: ["0"]')],
+    ['a template that ends in {**}', to('paths: ["/a/{*}/b/{**}"]')],
+    ['a template with a slash at its end', to('paths: ["/foo/{**}/"]')],
+    ['an account of another namespace', from('serviceAccounts: [a, b/c]')],
+    ['a trust domain by suffix', from('trustDomains: ["*.example", "a.*", "*"]')],
+  ])('%s is accepted (policy:5.1/13)', (_name, text) => {
+    expect(findings(text)).toEqual([]);
+  });
+
+  test.each([
+    ['no key', 'values: [a]', 'CAS0742', 'when[0]'],
+    ['an empty key', 'key: "", values: [a]', 'CAS0742', 'when[0].key'],
+    ['an unknown key', 'key: source.port, values: [a]', 'CAS0742', 'when[0].key'],
+    ['a key in another case', 'key: Source.Principal, values: [a]', 'CAS0742', 'when[0].key'],
+    [
+      'the retired destination.namespace',
+      'key: destination.namespace, values: [a]',
+      'CAS0742',
+      'when[0].key',
+    ],
+    ['the retired destination.labels', 'key: "destination.labels[a]", values: [a]', 'CAS0742', 'when[0].key'],
+    ['the retired destination.name', 'key: destination.name, values: [a]', 'CAS0742', 'when[0].key'],
+    ['the retired destination.user', 'key: destination.user, values: [a]', 'CAS0742', 'when[0].key'],
+    ['a header key without brackets', 'key: request.headers, values: [a]', 'CAS0742', 'when[0].key'],
+    ['a header key with empty brackets', 'key: "request.headers[]", values: [a]', 'CAS0742', 'when[0].key'],
+    [
+      'a claim key that does not close',
+      'key: "request.auth.claims[a", values: [a]',
+      'CAS0742',
+      'when[0].key',
+    ],
+    ['neither values nor notValues', 'key: source.principal', 'CAS0743', 'when[0]'],
+    ['a bad address', 'key: source.ip, values: ["1.2.3"]', 'CAS0737', 'when[0].values[0]'],
+    ['a bad port', 'key: destination.port, notValues: ["x"]', 'CAS0738', 'when[0].notValues[0]'],
+    ['a bad account', 'key: source.serviceAccount, values: ["a/*"]', 'CAS0740', 'when[0].values[0]'],
+  ])('a condition with %s is refused (policy:5.1/14)', (_name, text, code, path) => {
+    expect(findings(when(text))).toEqual([`error ${code} spec.rules[0].${path}`]);
+  });
+
+  test.each([
+    'request.headers[x-token]',
+    'request.auth.claims[a][b]',
+    'experimental.envoy.filters.network.mysql_proxy[db.table]',
+    'source.trustDomain',
+    'connection.sni',
+  ])('the key %s is known (policy:5.1/14)', (key) => {
+    expect(findings(when(`key: "${key}", values: ["a/b"]`))).toEqual([]);
+  });
+
+  const deny = (text: string) => policy(`action: DENY\nrules:\n- ${text}`);
+  test.each([
+    [
+      'HTTP fields and no ports',
+      'to: [{operation: {paths: ["/a"]}}]',
+      ['warning CAS0744 spec.rules[0].to[0].operation'],
+    ],
+    [
+      'principals beside HTTP fields and no ports',
+      'from: [{source: {principals: [a]}}]\n  to: [{operation: {methods: [GET]}}]',
+      ['warning CAS0744 spec.rules[0].to[0].operation'],
+    ],
+    ['ports beside the HTTP fields', 'to: [{operation: {paths: ["/a"], ports: ["80"]}}]', []],
+    ['only conditions', 'when: [{key: "request.headers[a]", values: [b]}]', []],
+  ])('a DENY rule with %s (policy:5.1/15)', (_name, text, expected) => {
+    expect(findings(deny(text))).toEqual(expected);
+  });
+
+  test.each([
+    ['513 rules', policy(`rules: [${'{},'.repeat(512)}{}]`), 'CAS0746 spec.rules'],
+    [
+      '513 sources',
+      rule(`from: [${'{source: {namespaces: [a]}},'.repeat(513)}]`),
+      'CAS0746 spec.rules[0].from',
+    ],
+    [
+      '17 targets',
+      policy(`targetRefs: [${'{group: "", kind: Service, name: a},'.repeat(17)}]`),
+      'CAS0746 spec.targetRefs',
+    ],
+    [
+      'a label value of 64 characters',
+      policy(`selector: {matchLabels: {a: ${'x'.repeat(64)}}}`),
+      'CAS0746 spec.selector.matchLabels.a',
+    ],
+  ])('%s are more than the resource allows (policy:5.1/16)', (_name, text, expected) => {
+    expect(findings(text)).toEqual([`error ${expected}`]);
+  });
+
+  test('the dry-run annotation is a boolean, on ALLOW and DENY only (policy:corrections/1)', () => {
+    const annotated = (kind: string, spec: string, value: string) =>
+      findings(object(kind, spec, `, annotations: {istio.io/dry-run: "${value}"}`));
+    const path = 'metadata.annotations["istio.io/dry-run"]';
+    expect(annotated('AuthorizationPolicy', 'rules: [{}]', 'true')).toEqual([]);
+    expect(annotated('AuthorizationPolicy', 'action: DENY\nrules: [{}]', 'F')).toEqual([]);
+    expect(annotated('AuthorizationPolicy', 'rules: [{}]', 'yes')).toEqual([`error CAS0745 ${path}`]);
+    expect(annotated('AuthorizationPolicy', 'action: AUDIT\nrules: [{}]', 'true')).toEqual([
+      `error CAS0745 ${path}`,
+    ]);
+    expect(annotated('RequestAuthentication', 'jwtRules: []', 'true')).toEqual([`error CAS0745 ${path}`]);
+    expect(annotated('PeerAuthentication', 'mtls: {mode: STRICT}', 'false')).toEqual([
+      `error CAS0745 ${path}`,
+    ]);
+  });
+});
