@@ -53,20 +53,42 @@ function admit(
   rawHeaders: readonly string[],
   options: GateOptions,
 ): boolean {
+  const { limits } = options;
   const path = headers[':path'] ?? '';
-  if (headers[':method'] !== 'POST' || !options.knownPaths.has(path)) {
-    answer(stream, status.UNIMPLEMENTED, 'the server does not implement this method');
-    return false;
+  if (headerListBytes(rawHeaders) > limits.maxHeaderListBytes) {
+    // nghttp2 holds a peer to our setting only once the peer has acknowledged it.
+    return refuse(stream, limits, status.RESOURCE_EXHAUSTED, 'the header list is too large');
   }
+  if (headers[':method'] !== 'POST' || !options.knownPaths.has(path))
+    return refuse(stream, limits, status.UNIMPLEMENTED, 'the server does not implement this method');
   const encoding = headers['grpc-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
     // N08: compression is off, so that no message can be larger than it looks.
-    answer(stream, status.UNIMPLEMENTED, 'compressed messages are not supported; send identity');
-    return false;
+    return refuse(
+      stream,
+      limits,
+      status.UNIMPLEMENTED,
+      'compressed messages are not supported; send identity',
+    );
   }
   restoreRepeatedHeaders(headers, rawHeaders);
-  if (options.unaryPaths.has(path)) endWhenLate(stream, options.limits.unaryDeadlineMs);
+  if (options.unaryPaths.has(path)) endWhenLate(stream, limits.unaryDeadlineMs);
   return true;
+}
+
+/** RFC 9113 §6.5.2: names, values and 32 bytes for each. */
+function headerListBytes(rawHeaders: readonly string[]): number {
+  let bytes = rawHeaders.length * 16;
+  for (const text of rawHeaders) bytes += text.length;
+  return bytes;
+}
+
+function refuse(stream: ServerHttp2Stream, limits: GrpcLimits, code: status, message: string): false {
+  endWhenLate(stream, limits.unaryDeadlineMs);
+  answer(stream, code, message);
+  // What the client still sends is thrown away unread.
+  stream.resume();
+  return false;
 }
 
 function answer(stream: ServerHttp2Stream, code: status, message: string): void {
@@ -77,12 +99,10 @@ function answer(stream: ServerHttp2Stream, code: status, message: string): void 
       'content-type': 'application/grpc+proto',
       'grpc-status': code,
       'grpc-message': encodeURI(message),
-      ...(code === status.UNIMPLEMENTED ? { 'grpc-accept-encoding': 'identity' } : {}),
+      'grpc-accept-encoding': 'identity',
     },
     { endStream: true },
   );
-  // What the client still sends is thrown away unread.
-  stream.close(constants.NGHTTP2_NO_ERROR);
 }
 
 function endWhenLate(stream: ServerHttp2Stream, deadlineMs: number): void {

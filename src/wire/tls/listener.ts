@@ -77,7 +77,11 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
     ALPNProtocols: ['h2'],
     handshakeTimeout: options.handshakeTimeoutMs ?? 5_000,
   });
-  tls.on('tlsClientError', (error) => options.logger.debug('TLS handshake failed', { error: String(error) }));
+  tls.on('tlsClientError', (error, socket) => {
+    options.logger.debug('TLS handshake failed', { error: String(error) });
+    // Node reports a handshake that took too long but leaves its socket open; a later turn lets the alert out.
+    setImmediate(() => socket.destroy());
+  });
   tls.on('secureConnection', (socket) => receive(socket, options));
   const admission = new Admission({ ...defaultAdmissionLimits, ...options.admission });
   const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
