@@ -1,0 +1,69 @@
+import { defineErrors } from '../base/errors.ts';
+
+export const operatorErrors = defineErrors({
+  CURSOR_INVALID: {
+    kind: 'invalid',
+    message: 'the cursor is not one of ours, or belongs to another query',
+    next: 'ask again without a cursor',
+  },
+  CERTIFICATE_UNKNOWN: {
+    kind: 'not-found',
+    message: 'no certificate with this serial is on record',
+    next: 'list them: castellan get identities',
+  },
+  REQUEST_UNKNOWN: {
+    kind: 'not-found',
+    message: 'nothing is known about a request with this id',
+    next: 'ids of refused requests are kept for a while only; the audit log has the rest: castellan get audit',
+  },
+  RESOURCE_UNKNOWN: {
+    kind: 'not-found',
+    message: 'there is no such resource',
+    next: 'list them: castellan get resources',
+  },
+  RESOURCE_KIND_UNKNOWN: {
+    kind: 'invalid',
+    message: 'resources of this kind are not kept here',
+    next: 'see docs/reference for the kinds, and their apiVersion',
+  },
+  RESOURCE_REFUSED: {
+    kind: 'invalid',
+    message: 'the document has errors',
+    next: 'correct it as the findings say, then apply it again',
+  },
+  RESOURCE_OWNED_BY_DIRECTORY: {
+    kind: 'conflict',
+    message: 'the resource belongs to a policy directory',
+    next: 'change the file it comes from',
+  },
+  RESOURCE_NAME_MISMATCH: {
+    kind: 'invalid',
+    message: 'the document names another resource than the path does',
+    next: 'write the same kind, namespace and name in both places',
+  },
+  RESERVED_IDENTITY: {
+    kind: 'denied',
+    message: 'identities under /castellan/ are made by node attestation only',
+    next: 'use another path',
+  },
+  FOREIGN_TRUST_DOMAIN: {
+    kind: 'invalid',
+    message: 'the identity is in another trust domain',
+    next: 'use the trust domain of this authority: castellan get roots',
+  },
+  LIFETIME_OUT_OF_RANGE: {
+    kind: 'invalid',
+    message: 'the lifetime is outside what is allowed here',
+    next: 'ask for a shorter one',
+  },
+  REVOCATION_TARGET_MISSING: {
+    kind: 'invalid',
+    message: 'give a serial or a SPIFFE ID, not both and not neither',
+    next: 'castellan revoke SERIAL or castellan revoke SPIFFE_ID',
+  },
+  REVOCATION_UNKNOWN: {
+    kind: 'not-found',
+    message: 'this is not on the deny list',
+    next: 'list it: castellan get revocations',
+  },
+});
