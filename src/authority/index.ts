@@ -21,7 +21,7 @@ export type {
   SerialSource,
 } from './ports.ts';
 export type { LeafPolicy } from './profile.ts';
-export { auditKeyName, defaultSelfManaged, type SelfManagedSettings } from './self-managed.ts';
+export { defaultSelfManaged, openAuditSigner, type SelfManagedSettings } from './self-managed.ts';
 export { randomSerials, serialShort } from './serial.ts';
 export {
   defaultServingNames,

@@ -1,3 +1,4 @@
+import { verify } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../test/fakes/clock.ts';
@@ -23,7 +24,7 @@ import {
   parseCsrPem,
 } from '../x509/index.ts';
 import { type AuthoritySettings, initialiseAuthority, openAuthority } from './open-authority.ts';
-import { defaultSelfManaged } from './self-managed.ts';
+import { defaultSelfManaged, openAuditSigner } from './self-managed.ts';
 
 const withoutIntermediate: AuthoritySettings = {
   ...selfManaged,
@@ -372,6 +373,17 @@ describe('the intermediate', () => {
   });
 });
 
+describe('the key of the audit log', () => {
+  it('is made with the authority, signs, and is missed when it is gone', async () => {
+    const { ports } = await newAuthority();
+    const signer = await openAuditSigner(ports.keys);
+    const signature = await signer.sign(new Uint8Array([1, 2, 3]));
+    expect(verify(null, new Uint8Array([1, 2, 3]), signer.publicKey.keyObject, signature)).toBe(true);
+    ports.keys.keys.delete('audit');
+    await expect(openAuditSigner(ports.keys)).rejects.toMatchObject({ code: 'AUTHORITY_KEY_MISSING' });
+  });
+});
+
 describe('every leaf', () => {
   it('ends no later than its issuer and verifies by our validator, whatever was asked whenever (csr:S8 adv:C26 adv:C27)', async () => {
     const { authority, ports } = await newAuthority();
@@ -396,15 +408,21 @@ describe('every leaf', () => {
     );
   });
 
-  it('verifies by openssl, through renewals of the intermediate and past the year 2050 (adv:S15)', async () => {
-    const clock = new FakeClock('2049-11-20T00:00:00Z');
-    const ports = fakePorts('openssl', clock);
-    await initialiseAuthority(ports, selfManaged);
-    const authority = await openAuthority(ports, selfManaged);
-    for (let step = 0; step < 8; step++) {
-      expectOpensslVerifies(await issueCart(authority, step * 40_000), clock.now());
-      await clock.advance(days(9));
-    }
-    expect(new Date(clock.now()).getUTCFullYear()).toBe(2050);
-  });
+  it.each([
+    ['2038', '2037-11-30T00:00:00Z'],
+    ['2050', '2049-11-20T00:00:00Z'],
+  ])(
+    'verifies by openssl, through renewals of the intermediate and past the year %s (adv:S15)',
+    async (year, from) => {
+      const clock = new FakeClock(from);
+      const ports = fakePorts('openssl', clock);
+      await initialiseAuthority(ports, selfManaged);
+      const authority = await openAuthority(ports, selfManaged);
+      for (let step = 0; step < 8; step++) {
+        expectOpensslVerifies(await issueCart(authority, step * 40_000), clock.now());
+        await clock.advance(days(9));
+      }
+      expect(new Date(clock.now()).getUTCFullYear()).toBe(Number(year));
+    },
+  );
 });

@@ -12,7 +12,7 @@ import { authorityErrors } from './errors.ts';
 import { emptyJournal, filledSlots, type Journal, withActivated, withNewSlot, withRoots } from './journal.ts';
 import { JournalKeeper } from './journal-keeper.ts';
 import { caValidity } from './lifetime.ts';
-import type { AuthorityPorts } from './ports.ts';
+import type { AuthorityPorts, KeyStore } from './ports.ts';
 import type { AuthorityEntry } from './signing-state.ts';
 import { authorityId, type FilledSlot } from './slot.ts';
 
@@ -72,6 +72,14 @@ export async function initialiseSelfManaged(
   await keeper.commit(withRoots(activated, [certificate]));
   if (settings.intermediate.enabled)
     await addIntermediate({ ports, keeper, settings, root: { certificate, signer } });
+}
+
+/** The signer of the audit log's checkpoints; throws AUTHORITY_KEY_MISSING. */
+export async function openAuditSigner(keys: KeyStore): Promise<Signer> {
+  const signer = await keys.open(auditKeyName);
+  if (signer === undefined)
+    throw authorityErrors.AUTHORITY_KEY_MISSING({ message: 'the key of the audit log is missing' });
+  return signer;
 }
 
 /** Makes what plugged-in material needs beside it: a journal and the audit key. */

@@ -20,7 +20,6 @@ export interface SigningState {
   readonly signsUntil: number;
   /** What stands between leaf and roots in every answer, one PEM certificate a string (§1.5). */
   readonly middlePem: readonly string[];
-  readonly middle: readonly Uint8Array[];
   readonly roots: readonly Certificate[];
   readonly rootsPem: string;
   readonly bundle: TrustBundle;
@@ -71,7 +70,6 @@ export function makeSigningState(parts: SigningParts): SigningState {
     issuerId: authorityId(issuer.certificate),
     signsUntil,
     middlePem: middle.map(({ der }) => formatCertificatePem(der)),
-    middle: middle.map(({ der }) => der),
     roots: bundle.roots,
     rootsPem: bundle.roots.map(({ der }) => formatCertificatePem(der)).join(''),
     bundle: {
