@@ -1,0 +1,21 @@
+/** A set of listeners; one that throws does not keep the others from hearing. */
+export class Listeners<T> {
+  readonly #all = new Set<(value: T) => void>();
+
+  add(listener: (value: T) => void): Disposable {
+    const own = (value: T) => listener(value);
+    this.#all.add(own);
+    return { [Symbol.dispose]: () => void this.#all.delete(own) };
+  }
+
+  tell(value: T): void {
+    for (const listener of this.#all)
+      try {
+        listener(value);
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+  }
+}

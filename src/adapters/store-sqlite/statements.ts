@@ -1,0 +1,88 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+
+/** The writer's prepared statements. */
+export interface Statements {
+  readonly begin: StatementSync;
+  readonly commit: StatementSync;
+  readonly rollback: StatementSync;
+  readonly save: StatementSync;
+  readonly release: StatementSync;
+  readonly undo: StatementSync;
+  readonly readMeta: StatementSync;
+  readonly writeMeta: StatementSync;
+  readonly insertIssuance: StatementSync;
+  readonly findIdempotency: StatementSync;
+  readonly putIdempotency: StatementSync;
+  readonly sweepIdempotency: StatementSync;
+  readonly insertAudit: StatementSync;
+  readonly insertToken: StatementSync;
+  readonly redeemToken: StatementSync;
+  readonly insertRevocation: StatementSync;
+  readonly deleteRevocation: StatementSync;
+  readonly findResource: StatementSync;
+  readonly putResource: StatementSync;
+  readonly deleteResource: StatementSync;
+  readonly insertRefusal: StatementSync;
+  readonly trimRefusals: StatementSync;
+  readonly pruneIssuances: StatementSync;
+  readonly pruneTokens: StatementSync;
+}
+
+export function prepareStatements(db: DatabaseSync): Statements {
+  const p = (sql: string) => db.prepare(sql);
+  return {
+    begin: p('BEGIN IMMEDIATE'),
+    commit: p('COMMIT'),
+    rollback: p('ROLLBACK'),
+    save: p('SAVEPOINT one'),
+    release: p('RELEASE one'),
+    undo: p('ROLLBACK TO one'),
+    readMeta: p('SELECT * FROM meta'),
+    writeMeta: p(
+      `UPDATE meta SET audit_sequence = ?, audit_hash = ?, resource_revision = ?, issuance_count = ?,
+       newest_issued_at = ?`,
+    ),
+    insertIssuance: p(
+      `INSERT INTO issuance (serial, spiffe_id, caller_subject, caller_method, csr_sha256, not_before, not_after,
+       issued_at, request_id, issuer_key_id, shortened, peer_address, state, epoch, der)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    findIdempotency: p(
+      'SELECT csr_sha256, expires_at, chain FROM idempotency WHERE key_hash = ? AND caller_subject = ?',
+    ),
+    putIdempotency: p(
+      `INSERT OR REPLACE INTO idempotency (key_hash, caller_subject, csr_sha256, expires_at, chain)
+       VALUES (?, ?, ?, ?, ?)`,
+    ),
+    sweepIdempotency: p(
+      `DELETE FROM idempotency WHERE id IN
+       (SELECT id FROM idempotency WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`,
+    ),
+    insertAudit: p('INSERT INTO audit (sequence, request_id, body, hash) VALUES (?, ?, ?, ?)'),
+    insertToken: p('INSERT INTO join_token (hash, spiffe_id, expires_at, created_at) VALUES (?, ?, ?, ?)'),
+    redeemToken: p('DELETE FROM join_token WHERE hash = ? AND expires_at > ? RETURNING spiffe_id'),
+    insertRevocation: p(
+      'INSERT INTO revocation (serial, spiffe_id, reason, at, actor) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+    ),
+    deleteRevocation: p('DELETE FROM revocation WHERE serial IS ? AND spiffe_id IS ?'),
+    findResource: p('SELECT version, created_at FROM resource WHERE kind = ? AND namespace = ? AND name = ?'),
+    putResource: p(
+      `INSERT INTO resource (kind, namespace, name, content, owner, version, created_at, updated_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET content = excluded.content, owner = excluded.owner, version = excluded.version,
+       updated_at = excluded.updated_at`,
+    ),
+    deleteResource: p('DELETE FROM resource WHERE kind = ? AND namespace = ? AND name = ?'),
+    insertRefusal: p(
+      'INSERT INTO refusal (request_id, at, code, detail, evidence) VALUES (?, ?, ?, ?, ?) RETURNING id',
+    ),
+    trimRefusals: p('DELETE FROM refusal WHERE id <= ?'),
+    pruneIssuances: p(
+      `DELETE FROM issuance WHERE id IN
+       (SELECT id FROM issuance WHERE not_after < ? ORDER BY not_after LIMIT ?)`,
+    ),
+    pruneTokens: p(
+      `DELETE FROM join_token WHERE hash IN (SELECT hash FROM join_token WHERE expires_at < ? LIMIT ?)`,
+    ),
+  };
+}
