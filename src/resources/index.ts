@@ -69,5 +69,7 @@ export {
   SourceText,
 } from './read/node.ts';
 export { type Resource, type ResourceMetadata, resourceKey, resourceTitle, type Source } from './resource.ts';
-export { Report, type ResourceCode, resourceCatalogue } from './shape/report.ts';
+export { Fields, readTextMap } from './shape/fields.ts';
+export { quoted, Report, type ResourceCode, resourceCatalogue } from './shape/report.ts';
+export { readText } from './shape/scalars.ts';
 export { isPathTemplate } from './shape/values.ts';

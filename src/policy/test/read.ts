@@ -1,0 +1,184 @@
+import {
+  Fields,
+  type Finding,
+  MapNode,
+  type PolicyTest,
+  type PositionedNode,
+  quoted,
+  Report,
+  readText,
+  resourceTitle,
+  ScalarNode,
+} from '../../resources/index.ts';
+import type { PortProtocol, WorkloadFacts } from '../request.ts';
+import type { Mode, PolicyTestCase, PolicyTestDefinition } from './model.ts';
+import { readExpectation } from './read-expectation.ts';
+import { complain, readRequest, requestFields } from './read-request.ts';
+
+/** Reads a PolicyTest's spec; findings tell file, line and field of what cannot be used. */
+export function readPolicyTest(test: PolicyTest): {
+  definition: PolicyTestDefinition;
+  findings: readonly Finding[];
+} {
+  const report = new Report();
+  report.title = resourceTitle(test);
+  const title = test.metadata.name;
+  const fields = Fields.of(test.spec.node, ['modes', 'workloads', 'cases', 'matrix', 'description'], report);
+  if (fields === undefined)
+    return { definition: { title, modes: [], workloads: new Map(), cases: [] }, findings: report.findings };
+  fields.text('description');
+  const modes = readModes(fields);
+  const workloads = readWorkloads(fields);
+  const cases = fields.list('cases', (node, r) => readCase(node, workloads, r)) ?? [];
+  const matrix = fields.list('matrix', (node, r) => readMatrix(node, workloads, r)) ?? [];
+  const definition = Object.freeze({ title, modes, workloads, cases: [...cases, ...matrix.flat()] });
+  return { definition, findings: report.findings };
+}
+
+function readModes(fields: Fields): readonly Mode[] {
+  const modes = fields.texts('modes').filter((mode): mode is Mode => {
+    const isMode = mode === 'default' || mode === 'strict';
+    if (!isMode) complain(fields, 'modes', `${quoted(mode)} is not one of default, strict`);
+    return isMode;
+  });
+  return modes.length === 0 ? ['default'] : modes;
+}
+
+function readWorkloads(fields: Fields): ReadonlyMap<string, WorkloadFacts> {
+  const out = new Map<string, WorkloadFacts>();
+  const node = fields.get('workloads');
+  if (node?.kind !== 'map') {
+    if (node === undefined) fields.missing('workloads');
+    else complain(fields, 'workloads', '`workloads` must be an object of names');
+    return out;
+  }
+  for (const { key, value } of node.entries) {
+    const workload = readWorkload(key.text, value, fields.report);
+    if (workload !== undefined) out.set(key.text, workload);
+  }
+  return out;
+}
+
+const proxies = ['sidecar', 'gateway', 'waypoint', 'ztunnel'] as const;
+
+function readWorkload(name: string, node: PositionedNode, report: Report): WorkloadFacts | undefined {
+  const known = ['namespace', 'labels', 'serviceAccount', 'ports', 'proxy', 'gatewayName', 'services'];
+  const fields = Fields.of(node, known, report);
+  if (fields === undefined) return undefined;
+  const ports = new Map<number, PortProtocol>();
+  for (const [port, protocol] of fields.textMap('ports')) {
+    const lower = protocol.toLowerCase();
+    if (lower === 'http' || lower === 'tcp' || lower === 'auto') ports.set(Number(port), lower);
+    else complain(fields, 'ports', `${quoted(protocol)} is not one of http, tcp, auto`);
+  }
+  const serviceAccount = fields.text('serviceAccount');
+  const proxy = fields.oneOf('proxy', proxies);
+  const gatewayName = fields.text('gatewayName');
+  const namespace = fields.text('namespace') ?? 'default';
+  const services = fields
+    .texts('services')
+    .map((service) => ({ namespace, name: service, registry: 'kubernetes' as const }));
+  return Object.freeze({
+    name,
+    namespace,
+    labels: fields.textMap('labels'),
+    ports,
+    ...(serviceAccount === undefined ? {} : { serviceAccount }),
+    ...(proxy === undefined ? {} : { proxy }),
+    ...(gatewayName === undefined ? {} : { gatewayName }),
+    ...(services.length === 0 ? {} : { services }),
+  });
+}
+
+function readCase(
+  node: PositionedNode,
+  workloads: ReadonlyMap<string, WorkloadFacts>,
+  report: Report,
+): PolicyTestCase | undefined {
+  const fields = Fields.of(node, ['name', 'ids', 'expect', 'strict', ...requestFields], report);
+  if (fields === undefined) return undefined;
+  const request = readRequest(fields, workloads);
+  const expect = fields.object('expect', readExpectation);
+  if (expect === undefined && !fields.has('expect')) fields.missing('expect');
+  if (expect === undefined) return undefined;
+  const name =
+    fields.text('name') ??
+    `${fields.text('from') ?? 'none'} → ${fields.text('to') ?? ''} ${fields.text('call') ?? 'TCP'}`;
+  return {
+    name,
+    ids: fields.texts('ids'),
+    request,
+    expect,
+    expectStrict: fields.object('strict', readExpectation),
+    node,
+  };
+}
+
+/** Rows are callers, columns are calls: `expect: {CALLER: [allow, deny]}`. */
+function readMatrix(
+  node: PositionedNode,
+  workloads: ReadonlyMap<string, WorkloadFacts>,
+  report: Report,
+): readonly PolicyTestCase[] | undefined {
+  const fields = Fields.of(node, ['to', 'calls', 'expect'], report);
+  if (fields === undefined) return undefined;
+  const calls = fields.texts('calls');
+  const table = fields.get('expect');
+  if (table?.kind !== 'map') {
+    fields.missing('expect');
+    return undefined;
+  }
+  return table.entries.flatMap(({ key, value }) => {
+    const answers = value.kind === 'list' ? value.items : [];
+    if (answers.length !== calls.length)
+      report.add(
+        'CAS0915',
+        key,
+        `${quoted(key.text)} has ${answers.length} answers for ${calls.length} calls`,
+      );
+    return answers.flatMap((answer, i) => {
+      const to = fields.text('to') ?? '';
+      const call = calls[i];
+      const expect = readExpectation(answer, report);
+      if (call === undefined || expect === undefined || readText(answer, report) === undefined) return [];
+      return [matrixCase({ from: key.text, to, call, expect, node: answer }, workloads, fields)];
+    });
+  });
+}
+
+interface Cell {
+  readonly from: string;
+  readonly to: string;
+  readonly call: string;
+  readonly expect: PolicyTestCase['expect'];
+  readonly node: PositionedNode;
+}
+
+function matrixCase(
+  cell: Cell,
+  workloads: ReadonlyMap<string, WorkloadFacts>,
+  fields: Fields,
+): PolicyTestCase {
+  return {
+    name: `${cell.from} → ${cell.to} ${cell.call}`,
+    ids: [],
+    request: readRequest(writtenOut(cell, fields.report), workloads),
+    expect: cell.expect,
+    expectStrict: undefined,
+    node: cell.node,
+  };
+}
+
+/** A matrix cell as if it had been written as a case, placed where its answer stands. */
+function writtenOut(cell: Cell, report: Report): Fields {
+  const { source, start, end } = cell.node;
+  const scalar = (text: string) =>
+    new ScalarNode({ source, start, end }, { value: text, text, style: 'quoted', format: 'yaml' });
+  const entries = (['from', 'to', 'call'] as const).map((name) => ({
+    key: scalar(name),
+    value: scalar(cell[name]),
+  }));
+  const fields = Fields.of(new MapNode(source, start, end, entries), requestFields, report);
+  if (fields === undefined) throw new TypeError('a map node has fields');
+  return fields;
+}

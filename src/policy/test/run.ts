@@ -1,0 +1,61 @@
+import type { Decision } from '../decision.ts';
+import type { AuthzRequest } from '../request.ts';
+import type { CaseResult, Expectation, Mode, PolicyTestCase, PolicyTestDefinition } from './model.ts';
+
+/** How a request is decided in a mode: `evaluate` on the snapshot compiled for it. */
+export type Decide = (mode: Mode, request: AuthzRequest) => Decision;
+
+/** Runs every case in every mode of the test. */
+export function runPolicyTest(definition: PolicyTestDefinition, decide: Decide): readonly CaseResult[] {
+  return definition.modes.flatMap((mode) =>
+    definition.cases.map((one) => {
+      const decision = decide(mode, one.request);
+      const problems = findProblems(expected(one, mode), decision);
+      return Object.freeze({
+        test: definition.title,
+        name: one.name,
+        mode,
+        file: one.node.file,
+        line: one.node.line,
+        passed: problems.length === 0,
+        problems,
+        decision,
+      });
+    }),
+  );
+}
+
+function expected(one: PolicyTestCase, mode: Mode): Expectation {
+  return mode === 'strict' ? (one.expectStrict ?? one.expect) : one.expect;
+}
+
+/** One line per expectation that the decision does not meet. */
+export function findProblems(expect: Expectation, decision: Decision): readonly string[] {
+  const problems: string[] = [];
+  const check = (what: string, wanted: string | number | undefined, got: string | number | undefined) => {
+    if (wanted !== undefined && wanted !== got)
+      problems.push(`${what}: wanted ${wanted}, got ${got ?? 'none'}`);
+  };
+  check('outcome', expect.outcome, decision.outcome);
+  check('reason', expect.reason, decision.reason);
+  check('stage', expect.stage, decision.stage);
+  check('policy', expect.policy, decision.policyId ?? 'none');
+  check('audit', expect.audit, decision.auditPolicyId ?? 'none');
+  check('status', expect.status, decision.effects.response?.status);
+  check('body', expect.body, decision.effects.response?.body);
+  check('path', expect.path, decision.path);
+  for (const [name, value] of expect.setHeaders ?? [])
+    check(
+      `header ${name}`,
+      value,
+      decision.effects.setHeaders.find((h) => h.name === name.toLowerCase())?.value,
+    );
+  for (const name of expect.removeHeaders ?? [])
+    if (!decision.effects.removeHeaders.includes(name.toLowerCase()))
+      problems.push(`header ${name}: wanted removed`);
+  if (expect.wouldHave !== undefined) {
+    check('would have', expect.wouldHave.outcome, decision.wouldHave?.outcome ?? decision.outcome);
+    check('would-have policy', expect.wouldHave.policy, decision.wouldHave?.policyId ?? 'none');
+  }
+  return problems;
+}
