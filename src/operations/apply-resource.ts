@@ -2,12 +2,7 @@ import { type Finding, hasErrors } from '../resources/index.ts';
 import { auditOf, type Operator } from './operator.ts';
 import { operatorErrors } from './operator-errors.ts';
 import type { ResourceChange, ResourceStore, StoredResource } from './ports/index.ts';
-import type { ReadResource, ResourceTextReader } from './read-resource-text.ts';
-
-export interface ApplyDeps {
-  readonly resources: ResourceStore;
-  readonly read: ResourceTextReader;
-}
+import { type ReadResource, readResourceText } from './read-resource-text.ts';
 
 export interface ApplyRequest {
   readonly text: string;
@@ -46,11 +41,11 @@ interface Plan {
 
 /** Reads, judges, compares and sets: all documents of the text or none. Throws RESOURCE_VERSION_CONFLICT. */
 export async function applyResources(
-  deps: ApplyDeps,
+  store: ResourceStore,
   operator: Operator,
   request: ApplyRequest,
 ): Promise<ApplyOutcome> {
-  const read = deps.read(request.text, request);
+  const read = readResourceText(request.text, request);
   const { findings, skipped } = read;
   const refused = hasErrors(findings);
   const outcome = {
@@ -59,12 +54,12 @@ export async function applyResources(
     skipped,
     applied: false,
     results: [],
-    revision: deps.resources.revision(),
+    revision: store.revision(),
   };
   if (refused) return outcome;
   checkNames(read.resources, request);
   const plans: Plan[] = [];
-  for (const resource of read.resources) plans.push(await plan(deps.resources, resource, request));
+  for (const resource of read.resources) plans.push(await plan(store, resource, request));
   const results = plans.map(({ result }) => result);
   if (request.dryRun) return { ...outcome, results };
   const changes = plans.flatMap(({ change }) => (change === undefined ? [] : [change]));
@@ -72,7 +67,7 @@ export async function applyResources(
   const audits = results
     .filter(({ outcome: what }) => what !== 'unchanged')
     .map((result) => auditOf(operator, actionOf(result), titleOf(result)));
-  const revision = await deps.resources.write(changes, audits);
+  const revision = await store.write(changes, audits);
   return { ...outcome, applied: true, results, revision };
 }
 

@@ -1,6 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
-import type { ApplyDeps } from '../../operations/apply-resource.ts';
 import type { HealthCheck } from '../../operations/check-health.ts';
 import type { AuthorityView } from '../../operations/list-roots.ts';
 import type { Operator } from '../../operations/operator.ts';
@@ -48,7 +47,6 @@ export interface AdminParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly cursors: PageCursors;
-  readonly read: ApplyDeps['read'];
   readonly readiness: readonly HealthCheck[];
   /** Settings that won, secrets never among them. */
   readonly settings: readonly ShownSetting[];

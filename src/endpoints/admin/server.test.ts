@@ -5,7 +5,6 @@ import { FakeRandom } from '../../../test/fakes/random.ts';
 import { FakeStore } from '../../../test/fakes/store.ts';
 import { Secret } from '../../base/secret.ts';
 import { PageCursors } from '../../operations/page-cursor.ts';
-import { resourceTextReader } from '../../operations/read-resource-text.ts';
 import { parseTrustDomain } from '../../spiffe/index.ts';
 import type { OperatorAccess } from './operators.ts';
 import type { AdminParts } from './parts.ts';
@@ -14,26 +13,6 @@ import { adminPrefix, adminRoutes, adminServer } from './server.ts';
 const adminToken = 'a'.repeat(43);
 const viewerToken = 'v'.repeat(43);
 const clock = new FakeClock();
-
-/** Knows one kind; a document whose spec says `bad` has an error. */
-const read = resourceTextReader(({ root }, namespace) => {
-  const plain = root.toPlain() as {
-    kind: string;
-    metadata: Record<string, string>;
-    spec?: { bad?: boolean };
-  };
-  if (plain.kind !== 'MeshConfig') return { findings: [], skipped: plain.kind };
-  const { name = '', resourceVersion } = plain.metadata;
-  const envelope = {
-    apiVersion: 'castellan.dev/v1alpha1',
-    kind: plain.kind,
-    namespace: plain.metadata.namespace ?? namespace,
-    name,
-    ...(resourceVersion === undefined ? {} : { resourceVersion }),
-  };
-  const finding = { code: 'CAS0908', severity: 'error' as const, message: 'bad', line: root.line };
-  return { envelope, findings: plain.spec?.bad ? [finding] : [] };
-});
 
 function partsWith(store: FakeStore): AdminParts {
   const trustDomain = parseTrustDomain('cluster.local');
@@ -48,7 +27,6 @@ function partsWith(store: FakeStore): AdminParts {
     clock,
     random: new FakeRandom(),
     cursors: new PageCursors(new Uint8Array(32)),
-    read,
     readiness: [{ name: 'store', check: () => ({ ok: true }) }],
     settings: [{ name: 'csrPort', value: 15_012, origin: 'default' }],
     notices: () => [],
@@ -221,7 +199,7 @@ describe('resources', () => {
 
   it('with an error in one document change nothing, and say which line', async () => {
     const { call, store } = await serverWith();
-    const body = { text: `${doc()}\n${doc({ name: 'other' }, { bad: true })}`, file: 'mesh.json' };
+    const body = { text: `${doc()}\n${doc({ name: 'other' }, { trustDomian: 'a' })}`, file: 'mesh.json' };
     const reply = await call('POST', '/resources', { body });
     expect([reply.statusCode, reply.json().refused, reply.json().findings[0].line]).toEqual([422, true, 2]);
     expect(store.resources.revision()).toBe(0n);
@@ -238,17 +216,17 @@ describe('resources', () => {
     const { call } = await serverWith();
     const put = (spec: object, headers: object) =>
       call('PUT', '/resources/MeshConfig/default/mesh', { body: JSON.parse(doc({}, spec)), headers });
-    expect((await put({ v: 1 }, { 'if-none-match': '*' })).statusCode).toBe(200);
+    expect((await put({ trustDomain: 'v1' }, { 'if-none-match': '*' })).statusCode).toBe(200);
     const replies = await Promise.all([
-      put({ v: 2 }, { 'if-match': '"1"' }),
-      put({ v: 3 }, { 'if-match': '"1"' }),
+      put({ trustDomain: 'v2' }, { 'if-match': '"1"' }),
+      put({ trustDomain: 'v3' }, { 'if-match': '"1"' }),
     ]);
     expect(replies.map(({ statusCode }) => statusCode).sort((a, b) => a - b)).toEqual([200, 409]);
-    expect((await put({ v: 4 }, {})).json().code).toBe('VERSION_MISSING');
-    expect((await put({ v: 4 }, { 'if-none-match': '*' })).statusCode).toBe(409);
-    expect((await put({ v: 4 }, { 'if-match': '2' })).json().code).toBe('VERSION_MALFORMED');
+    expect((await put({ trustDomain: 'v4' }, {})).json().code).toBe('VERSION_MISSING');
+    expect((await put({ trustDomain: 'v4' }, { 'if-none-match': '*' })).statusCode).toBe(409);
+    expect((await put({ trustDomain: 'v4' }, { 'if-match': '2' })).json().code).toBe('VERSION_MALFORMED');
     const stale = await call('POST', '/resources', {
-      body: { text: doc({ resourceVersion: '1' }, { v: 5 }) },
+      body: { text: doc({ resourceVersion: '1' }, { trustDomain: 'v5' }) },
     });
     expect(stale.json().code).toBe('RESOURCE_VERSION_CONFLICT');
   });
@@ -267,7 +245,7 @@ describe('resources', () => {
     const draft = { kind: 'MeshConfig', namespace: 'default', name: 'mesh', content: doc() };
     await store.resources.put({ ...draft, owner: 'directory:mesh.yaml' }, {}, audit);
     for (const reply of [
-      await call('POST', '/resources', { body: { text: doc({}, { v: 2 }) } }),
+      await call('POST', '/resources', { body: { text: doc({}, { trustDomain: 'v2' }) } }),
       await call('DELETE', '/resources/MeshConfig/default/mesh'),
     ])
       expect([reply.statusCode, reply.json().title]).toEqual([409, expect.stringContaining('mesh.yaml')]);

@@ -59,8 +59,7 @@ async function apply(
   { operator, reply }: Pick<AdminCall<never, never, never>, 'operator' | 'reply'>,
   request: Parameters<typeof applyResources>[2],
 ) {
-  const deps = { resources: parts.store.resources, read: parts.read };
-  const outcome = await applyResources(deps, operator, request);
+  const outcome = await applyResources(parts.store.resources, operator, request);
   if (outcome.refused) reply.status(422);
   return {
     apiVersion: s.apiVersion,
