@@ -189,7 +189,7 @@ describe('a self-managed authority', () => {
       ['intermediate', 'active', false],
     ]);
     const [root, intermediate] = status.authorities;
-    expect(root?.renewsAt).toBeUndefined();
+    expect([root?.renewsAt, root?.endsSoon]).toEqual([undefined, false]);
     expect(intermediate?.renewsAt).toBeGreaterThan(ports.clock.now() + days(19));
     expect(intermediate?.authorityId).toBe(status.issuerId);
     expect(status.rootFingerprints).toEqual([root?.sha256]);
@@ -297,6 +297,9 @@ describe('the intermediate', () => {
     const { authority, ports } = await newAuthority(settings);
     const rootEnd = authority.roots()[0]?.notAfter ?? 0;
     await ports.clock.advance(days(39));
+    expect(authority.status().authorities.find(({ role }) => role === 'root')).toMatchObject({
+      endsSoon: true,
+    });
     const issuance = await issueCart(authority, 5 * 86_400);
     expect([issuance.notAfter, issuance.shortenedToIssuer]).toEqual([rootEnd, true]);
     expect(ports.keys.keys.size).toBeLessThanOrEqual(4);

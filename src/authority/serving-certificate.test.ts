@@ -1,7 +1,17 @@
 import { createPrivateKey } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fakeEphemeralKeys } from '../../test/fakes/authority-stores.ts';
-import { type FakePorts, fakePorts, newAuthority, trustDomain } from '../../test/support/authority.ts';
+import { FakeClock } from '../../test/fakes/clock.ts';
+import {
+  type FakePorts,
+  fakePorts,
+  newAuthority,
+  openssl,
+  trustDomain,
+  withDirectory,
+} from '../../test/support/authority.ts';
 import { FakePluggedFiles, pluggedFiles, testIntermediate, testRoot } from '../../test/support/plugged-ca.ts';
 import { days, hours, minutes } from '../base/duration.ts';
 import { parseCertificatesPem, publicKeyOf, validatePath } from '../x509/index.ts';
@@ -94,6 +104,54 @@ describe('our own serving certificate', () => {
     await ports.clock.advance(0);
     await ports.clock.advance(0);
     expect(validate(serving.current(), authority, ports.clock.now()).ok).toBe(true);
+  });
+
+  it('is not served when peers would refuse it: the plugged-in CA is constrained to other names', async () => {
+    const constrained = withDirectory((directory) => {
+      const key = [
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:P-256',
+        '-nodes',
+        '-keyout',
+        'key',
+        '-out',
+        'cert',
+      ];
+      const extensions = [
+        'basicConstraints=critical,CA:TRUE',
+        'keyUsage=critical,keyCertSign',
+        'nameConstraints=critical,permitted;URI:other.test',
+      ].flatMap((extension) => ['-addext', extension]);
+      openssl(
+        ['req', '-x509', '-new', ...key, '-days', '3650', '-subj', '/O=other.test', ...extensions],
+        directory,
+      );
+      const read = (name: string) => readFileSync(join(directory, name), 'utf8');
+      return { pem: read('cert'), signingKeyPem: read('key') };
+    });
+    const ports = fakePorts('constrained', new FakeClock(Date.now() + hours(1)));
+    const { pem, signingKeyPem } = constrained;
+    const files = {
+      ...pluggedFiles([await testRoot()], []),
+      signingCertificatePem: pem,
+      signingKeyPem,
+      chainPem: '',
+      rootsPem: pem,
+    };
+    const source = new FakePluggedFiles(files);
+    const settings = {
+      trustDomain,
+      leaves: defaultLeafPolicy,
+      hierarchy: { kind: 'plugged' as const, files: source },
+    };
+    await initialiseAuthority(ports, settings);
+    await using authority = await openAuthority(ports, settings);
+    await expect(openFor(authority, ports)).rejects.toMatchObject({
+      code: 'CERT_GEN_ERROR',
+      details: { reason: 'name_constraints' },
+    });
   });
 
   it('stops renewing when it is disposed of', async () => {

@@ -2,8 +2,10 @@ import type { Clock } from '../base/clock.ts';
 import { type Duration, hours, minutes } from '../base/duration.ts';
 import type { Logger } from '../base/logger.ts';
 import { SpiffeId, type TrustDomain } from '../spiffe/index.ts';
+import { parseCertificatesPem, validatePath } from '../x509/index.ts';
 import { Alarms } from './alarms.ts';
 import type { Authority, Issuance } from './authority.ts';
+import { authorityErrors } from './errors.ts';
 import { halfLifeAt } from './lifetime.ts';
 import { Listeners } from './listeners.ts';
 import type { EphemeralKeys } from './ports.ts';
@@ -147,7 +149,22 @@ async function make(options: ServingOptions): Promise<ServingMaterial> {
     dnsNames,
     ips,
   });
+  requireTrusted(issuance, authority, options.clock.now());
   await record?.(issuance);
   const { serial, notBefore, notAfter, chainPem } = issuance;
   return { privateKeyPem, chainPem: chainPem.slice(0, -1).join(''), serial, notBefore, notAfter };
+}
+
+/** What peers would refuse is not served: a plugged-in CA may, say, be constrained to other names. */
+function requireTrusted({ chainPem }: Issuance, authority: Authority, now: number): void {
+  const chain = chainPem.slice(0, -1).flatMap((pem) => parseCertificatesPem(pem));
+  const checked = validatePath(
+    chain.map(({ der }) => der),
+    { now, purpose: 'server', rootsFor: () => authority.roots(), crls: authority.crls() },
+  );
+  if (!checked.ok)
+    throw authorityErrors.CERT_GEN_ERROR({
+      message: `the serving certificate would not be trusted by peers: ${checked.detail}`,
+      details: { reason: checked.reason },
+    });
 }

@@ -14,6 +14,8 @@ export interface AuthorityCertificateStatus {
   readonly notAfter: number;
   readonly renewsAt?: number;
   readonly expired: boolean;
+  /** Less than a sixth of its life is left and nobody but the operator can renew it. */
+  readonly endsSoon: boolean;
 }
 
 export interface AuthorityStatus {
@@ -63,5 +65,6 @@ function describe(
     notAfter,
     ...(renewsAt === undefined ? {} : { renewsAt }),
     expired: now > notAfter,
+    endsSoon: state === 'active' && renewsAt === undefined && notAfter - now < (notAfter - notBefore) / 6,
   };
 }

@@ -48,6 +48,14 @@ describe('a key file', () => {
     },
   );
 
+  it('is sealed at the full cost of 2^17 when nothing else is said', async () => {
+    const protection = { kind: 'passphrase', passphrase: new Secret('correct horse battery') } as const;
+    const made = await new FileKeyStore(directory, protection).create('root-1', 'P-256');
+    expect(readFileSync(keyFile('root-1'), 'utf8')).toContain('"n":131072,"r":8,"p":1');
+    const opened = await new FileKeyStore(directory, protection).open('root-1');
+    expect(opened?.publicKey.spkiSha256).toBe(made.publicKey.spkiSha256);
+  });
+
   it('is plain PKCS #8 without a passphrase, and the store says that it does not encrypt', async () => {
     const store = new FileKeyStore(directory, { kind: 'none' });
     const made = await store.create('root-1', 'P-256');
