@@ -126,12 +126,15 @@ describe('a caller token', () => {
     expect(await judge(good.token({ ...fresh, iss }))).toBe('unknown-issuer');
   });
 
-  it.each(['../../etc/passwd', "' OR 1=1 --", '__proto__', 'constructor', 'K'.repeat(10_240)])(
-    'with the kid %.20j finds no key (adv:T10)',
-    async (kid) => {
-      expect(await judge(good.token(fresh, { kid }))).toBe('no-matching-key');
-    },
-  );
+  it.each([
+    ['a path', '../../etc/passwd'],
+    ['SQL', "' OR 1=1 --"],
+    ['__proto__', '__proto__'],
+    ['constructor', 'constructor'],
+    ['10 KB', 'K'.repeat(10_240)],
+  ])('whose kid is %s finds no key (adv:T10)', async (_what, kid) => {
+    expect(await judge(good.token(fresh, { kid }))).toBe('no-matching-key');
+  });
 
   it.each([[['key-1']], [{}], [1], [null]])('with the kid %j is refused (adv:T10)', async (kid) => {
     expect(await judge(good.token(fresh, { kid }))).toBe('header-kid');

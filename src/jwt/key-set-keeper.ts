@@ -56,7 +56,7 @@ const defaults = {
   refreshMs: 10 * 60_000,
   cooldownMs: 30_000,
   maxStaleMs: 24 * 3_600_000,
-  absentKidMs: 5 * 60_000,
+  absentKidMs: 2 * 60_000,
   timeoutMs: 5_000,
 } as const;
 const maxAbsentKids = 1000;

@@ -18,23 +18,23 @@ const refusal = (text: string) => {
 
 describe('a published key set', () => {
   it.each([
-    ['<html><body>Sign in</body></html>', /no JSON object/],
-    ['', /no JSON object/],
-    ['[]', /no JSON object/],
-    ['{}', /not an array/],
-    ['{"keys":{}}', /not an array/],
-    ['{"keys":null}', /not an array/],
-    ['{"keys":[]}', /no usable key/],
-    ['{"keys":["a"]}', /not an object/],
-    ['{"keys":[],"keys":[]}', /duplicate-name/],
-    [`{"keys":${'['.repeat(50)}${']'.repeat(50)}}`, /too-deep/],
-    [set(...Array.from({ length: 101 }, (_, i) => ec.jwk({ kid: `k${i}` }))), /more than 100/],
-    [`{"keys":[],"pad":"${'x'.repeat(300_000)}"}`, /longer than/],
-    [set(ec.jwk(), rsa.jwk({ kid: ec.kid })), /kid occurs twice/],
-    [set(ec.jwk(), { kty: 'oct', k: 'AAAA' }), /symmetric/],
-    [set({ ...ec.jwk(), ...ec.privateKey.export({ format: 'jwk' }) }), /private/],
-    [set(ec.jwk(), rsa.jwk({ d: 'AAAA' })), /private/],
-  ])('is refused whole when it reads %.40s (adv:T14)', (text, rule) => {
+    ['HTML', '<html><body>Sign in</body></html>', /no JSON object/],
+    ['nothing', '', /no JSON object/],
+    ['a list', '[]', /no JSON object/],
+    ['an empty object', '{}', /not an array/],
+    ['an object as keys', '{"keys":{}}', /not an array/],
+    ['null as keys', '{"keys":null}', /not an array/],
+    ['an empty list of keys', '{"keys":[]}', /no usable key/],
+    ['a text as key', '{"keys":["a"]}', /not an object/],
+    ['keys said twice', '{"keys":[],"keys":[]}', /duplicate-name/],
+    ['lists in lists', `{"keys":${'['.repeat(50)}${']'.repeat(50)}}`, /too-deep/],
+    ['101 keys', set(...Array.from({ length: 101 }, (_, i) => ec.jwk({ kid: `k${i}` }))), /more than 100/],
+    ['300 KB', `{"keys":[],"pad":"${'x'.repeat(300_000)}"}`, /longer than/],
+    ['the same kid twice', set(ec.jwk(), rsa.jwk({ kid: ec.kid })), /kid occurs twice/],
+    ['a symmetric key', set(ec.jwk(), { kty: 'oct', k: 'AAAA' }), /symmetric/],
+    ['a private EC key', set({ ...ec.jwk(), ...ec.privateKey.export({ format: 'jwk' }) }), /private/],
+    ['private RSA parts', set(ec.jwk(), rsa.jwk({ d: 'AAAA' })), /private/],
+  ])('is refused whole when it is %s (adv:T14)', (_what, text, rule) => {
     expect(refusal(text)).toMatch(rule);
   });
 
