@@ -10,6 +10,8 @@
  *     effectivePeerAuthentication(snapshot, workload, port?); policiesFor(snapshot, workload)
  *     identitiesFor(snapshot, host); diffSnapshots(before, after)
  */
+
+export { type CompileOptions, compile, compileSteps } from './compile/steps.ts';
 export type {
   Decision,
   DecisionReason,
@@ -25,6 +27,9 @@ export type {
   Stage,
 } from './decision.ts';
 export { decisionReasons, stages } from './decision.ts';
+export { policyErrors } from './errors.ts';
+export { evaluate, providersNeeded } from './evaluate/evaluate.ts';
+export { type LocatedToken, locateTokens } from './evaluate/locate-tokens.ts';
 export type {
   ClauseTrace,
   EffectivePeerAuthentication,
@@ -62,4 +67,5 @@ export type {
   ValidToken,
   WorkloadFacts,
 } from './request.ts';
+export type { DroppedRule, PolicySnapshot } from './snapshot.ts';
 export type { CompilableResource, EngineSettings, MeshSettings } from './source.ts';

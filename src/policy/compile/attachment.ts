@@ -1,0 +1,126 @@
+import type { Targeted } from '../source.ts';
+import type { CompiledPolicy } from './authorization.ts';
+import { type Budget, compareText, type Steps } from './budget.ts';
+import { buildRuleSet, type RuleSet } from './rule-set.ts';
+
+/** What a set of policies is attached to, within one namespace. */
+export type Attachment =
+  | { readonly kind: 'namespace' }
+  | { readonly kind: 'selector'; readonly labels: readonly (readonly [string, string])[] }
+  | { readonly kind: 'target'; readonly target: string };
+
+/** Policies with one attachment: they select the same workloads, so they are indexed together. */
+export interface Group {
+  readonly namespace: string;
+  readonly attachment: Attachment;
+  readonly policies: readonly CompiledPolicy[];
+  readonly audit: RuleSet | undefined;
+  readonly deny: RuleSet | undefined;
+  readonly allow: RuleSet | undefined;
+  readonly dryDeny: RuleSet | undefined;
+  readonly dryAllow: RuleSet | undefined;
+  /** CUSTOM policies by provider. */
+  readonly custom: ReadonlyMap<string, RuleSet>;
+  readonly dryCustom: ReadonlyMap<string, RuleSet>;
+  /** What its rules may read. */
+  readonly inputs: ReadonlySet<string>;
+}
+
+/** policy.md §3.8: `targetRefs` win; a selector without labels is none. */
+export function attachmentsOf({ selector, targetRefs = [] }: Targeted): readonly Attachment[] {
+  if (targetRefs.length > 0)
+    return targetRefs
+      .filter((ref) => ref.namespace === undefined)
+      .map((ref) => ({ kind: 'target', target: targetKey(ref.group, ref.kind, ref.name) }));
+  const labels = [...(selector?.matchLabels ?? [])];
+  if (labels.length === 0) return namespaceWide;
+  return [{ kind: 'selector', labels: labels.sort(([a], [b]) => compareText(a, b)) }];
+}
+
+const namespaceWide: readonly Attachment[] = [{ kind: 'namespace' }];
+
+export function targetKey(group: string, kind: string, name: string): string {
+  return `${group}/${kind}/${name}`;
+}
+
+export function attachmentKey(namespace: string, attachment: Attachment): string {
+  switch (attachment.kind) {
+    case 'namespace':
+      return namespace;
+    case 'target':
+      return `${namespace}\u0000t${attachment.target}`;
+    case 'selector':
+      return `${namespace}\u0000s${attachment.labels.map(([k, v]) => `${k}=${v}`).join('\u0000')}`;
+  }
+}
+
+type Layer = 'audit' | 'deny' | 'allow' | 'dryDeny' | 'dryAllow';
+
+export function* buildGroup(
+  at: Pick<Group, 'namespace' | 'attachment'>,
+  policies: readonly CompiledPolicy[],
+  budget: Budget,
+): Steps<Group> {
+  const layers = new Map<Layer, CompiledPolicy[]>();
+  const custom = new Map<string, CompiledPolicy[]>();
+  const dryCustom = new Map<string, CompiledPolicy[]>();
+  const inputs = new Set<string>();
+  for (const policy of policies) {
+    if (policy.provider !== undefined) push(policy.dryRun ? dryCustom : custom, policy.provider, policy);
+    else {
+      const layer = layerOf(policy);
+      if (layer !== undefined) push(layers, layer, policy);
+    }
+    collectInputs(policy, inputs);
+    if (budget.spend(1)) yield undefined;
+  }
+  const set = function* (layer: Layer): Steps<RuleSet | undefined> {
+    const members = layers.get(layer);
+    return members && (yield* buildRuleSet(members, budget));
+  };
+  return {
+    ...at,
+    policies,
+    audit: yield* set('audit'),
+    deny: yield* set('deny'),
+    allow: yield* set('allow'),
+    dryDeny: yield* set('dryDeny'),
+    dryAllow: yield* set('dryAllow'),
+    custom: yield* buildSets(custom, budget),
+    dryCustom: yield* buildSets(dryCustom, budget),
+    inputs,
+  };
+}
+
+function* buildSets(
+  members: ReadonlyMap<string, readonly CompiledPolicy[]>,
+  budget: Budget,
+): Steps<ReadonlyMap<string, RuleSet>> {
+  if (members.size === 0) return noSets;
+  const sets = new Map<string, RuleSet>();
+  for (const [provider, policies] of members) sets.set(provider, yield* buildRuleSet(policies, budget));
+  return sets;
+}
+
+const noSets: ReadonlyMap<string, RuleSet> = new Map();
+
+/** A dry-run AUDIT policy is a shadow of something that decides nothing: it has no effect (policy.md §3.11). */
+function layerOf({ action, dryRun }: CompiledPolicy): Layer | undefined {
+  if (action === 'AUDIT') return dryRun ? undefined : 'audit';
+  if (action === 'DENY') return dryRun ? 'dryDeny' : 'deny';
+  return dryRun ? 'dryAllow' : 'allow';
+}
+
+function collectInputs(policy: CompiledPolicy, inputs: Set<string>): void {
+  for (const rule of policy.rules) {
+    for (const entry of rule.from) for (const clause of entry) inputs.add(clause.field.input);
+    for (const entry of rule.to) for (const clause of entry) inputs.add(clause.field.input);
+    for (const clause of rule.when) inputs.add(clause.field.input);
+  }
+}
+
+function push<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [value]);
+  else list.push(value);
+}

@@ -1,0 +1,115 @@
+import type { TokenRule } from '../compile/tokens.ts';
+import type { Effects } from '../decision.ts';
+import { isFields, ownField } from '../match/context.ts';
+import type { CustomResult, HeaderValue, HttpFacts, JsonData, JsonFields, ValidToken } from '../request.ts';
+import { withoutParams } from './query-string.ts';
+
+/** The usual case: the request goes on as it came. */
+export const noEffects: Effects = Object.freeze({
+  setHeaders: Object.freeze([]),
+  removeHeaders: Object.freeze([]),
+  removeParams: Object.freeze([]),
+});
+
+/** Collects what becomes of the request; costs nothing until something does. */
+export class EffectsDraft {
+  readonly #http: HttpFacts | undefined;
+  #path: string | undefined = undefined;
+  readonly #set = new Map<string, string>();
+  readonly #removed = new Set<string>();
+  readonly #params = new Set<string>();
+  #isTouched = false;
+
+  constructor(http: HttpFacts | undefined) {
+    this.#http = http;
+  }
+
+  /** The normalised target is what goes on, when it is not what came. */
+  forward(target: string): void {
+    if (target === this.#http?.path) return;
+    this.#path = target;
+    this.#isTouched = true;
+  }
+
+  custom({ setHeaders = [], removeHeaders = [] }: CustomResult): void {
+    for (const { name, value } of setHeaders) this.#setHeader(name.toLowerCase(), value);
+    for (const name of removeHeaders) this.#removeHeader(name.toLowerCase());
+  }
+
+  /** Copies that a client forged of headers which only a rule may fill (policy.md §2.1). */
+  sanitise(rules: readonly TokenRule[]): void {
+    for (const rule of rules) {
+      if (rule.payloadHeader !== undefined) this.#removeHeader(rule.payloadHeader);
+      for (const { header } of rule.claimHeaders) this.#removeHeader(header);
+    }
+  }
+
+  /** The accepted tokens: removed unless forwarded (a cookie never is removed), their claims put into headers. */
+  accept(rule: TokenRule, tokens: readonly ValidToken[]): void {
+    for (const { place } of tokens) {
+      if (rule.forwards) break;
+      if (place.in === 'header') this.#removeHeader(place.name);
+      if (place.in === 'param') this.#removeParam(place.name);
+    }
+    const last = tokens.at(-1);
+    if (last === undefined) return;
+    if (rule.payloadHeader !== undefined && last.payload !== undefined)
+      this.#setHeader(rule.payloadHeader, last.payload);
+    for (const { header, path } of rule.claimHeaders) {
+      const value = claimText(last.claims, path);
+      if (value !== undefined) this.#setHeader(header, value);
+    }
+  }
+
+  build(): Effects {
+    if (!this.#isTouched) return noEffects;
+    const setHeaders: HeaderValue[] = [...this.#set].map(([name, value]) => ({ name, value }));
+    return {
+      setHeaders,
+      removeHeaders: [...this.#removed],
+      removeParams: [...this.#params],
+      path: this.#forwardedPath(),
+    };
+  }
+
+  #forwardedPath(): string | undefined {
+    if (this.#params.size === 0 || this.#http === undefined) return this.#path;
+    return withoutParams(this.#path ?? this.#http.path, this.#params);
+  }
+
+  /** Z32: a value that could end a header line is never put into one. */
+  #setHeader(name: string, value: string): void {
+    if (!isHeaderText(value)) return;
+    this.#set.set(name, value);
+    this.#isTouched = true;
+  }
+
+  #removeHeader(name: string): void {
+    this.#removed.add(name);
+    this.#isTouched = true;
+  }
+
+  #removeParam(name: string): void {
+    this.#params.add(name);
+    this.#isTouched = true;
+  }
+}
+
+/** Strings, numbers and booleans; the dots of a claim's path nest (policy.md §2.1). */
+function claimText(claims: JsonFields, path: readonly string[]): string | undefined {
+  let value: JsonData = claims;
+  for (const name of path) {
+    if (!isFields(value)) return undefined;
+    value = ownField(value, name);
+  }
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
+}
+
+function isHeaderText(value: string): boolean {
+  for (let i = 0; i < value.length; i++) {
+    const unit = value.charCodeAt(i);
+    if ((unit < 32 && unit !== 9) || unit === 127) return false;
+  }
+  return true;
+}

@@ -1,0 +1,50 @@
+import type { Group } from './compile/attachment.ts';
+import type { AttachmentIndex } from './compile/attachment-index.ts';
+import type { CompiledPolicy } from './compile/authorization.ts';
+import type { PeerRules } from './compile/peer.ts';
+import type { ServiceNaming } from './compile/services.ts';
+import type { Settings } from './compile/settings.ts';
+import type { TokenGroup } from './compile/tokens.ts';
+import type { PolicyRef } from './decision.ts';
+import type { WorkloadFacts } from './request.ts';
+import type { CompilableResource } from './source.ts';
+import type { WorkloadView } from './view.ts';
+
+/** A rule that can never match as it is written: Istio drops it in silence. */
+export interface DroppedRule {
+  readonly policy: PolicyRef;
+  readonly rule: number;
+  readonly why: string;
+}
+
+/**
+ * Everything that decides, compiled: immutable and whole. What a snapshot works out for a workload it remembers, keyed by
+ * the workload object; that changes no answer.
+ */
+export interface PolicySnapshot {
+  /** SHA-256 over the content, hexadecimal: the same resources and settings, in any order, give the same revision. */
+  readonly revision: string;
+  readonly settings: Settings;
+  readonly counts: { readonly policies: number; readonly rules: number };
+  readonly dropped: readonly DroppedRule[];
+  /** For the rooms inside only. */
+  readonly internals: SnapshotInternals;
+}
+
+export interface SnapshotInternals {
+  readonly settingsText: string;
+  readonly entries: ReadonlyMap<string, SnapshotEntry>;
+  readonly groups: AttachmentIndex<Group>;
+  readonly groupsByKey: ReadonlyMap<string, Group>;
+  readonly tokenGroups: AttachmentIndex<TokenGroup>;
+  readonly peers: PeerRules;
+  readonly services: ServiceNaming;
+  readonly views: WeakMap<WorkloadFacts, WorkloadView>;
+}
+
+/** One resource as it went in, with what may be reused when it comes again. */
+export interface SnapshotEntry {
+  readonly resource: CompilableResource;
+  readonly hash: string;
+  readonly authorization: CompiledPolicy | undefined;
+}
