@@ -102,3 +102,8 @@ export const baseErrors = defineErrors({
     next: 'call again with a longer deadline',
   },
 });
+
+/** Ours as it is; anything else is INTERNAL, with what it was as the private cause. */
+export function asCastellanError(error: unknown): CastellanError {
+  return isCastellanError(error) ? error : baseErrors.INTERNAL({ cause: error });
+}

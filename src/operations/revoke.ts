@@ -63,7 +63,7 @@ export async function liftRevocation(
 function parseTarget({ serial, spiffeId }: Pick<RevokeRequest, 'serial' | 'spiffeId'>): RevocationTarget {
   if (serial !== undefined && spiffeId === undefined) {
     const hex = serial.replaceAll(':', '').toLowerCase();
-    if (/^[0-9a-f]{2,40}$/.test(hex)) return { serial: hex };
+    if (/^(?:[0-9a-f]{2}){1,20}$/.test(hex)) return { serial: hex };
   }
   if (spiffeId !== undefined && serial === undefined) return { spiffeId: SpiffeId.parse(spiffeId).uri };
   throw operatorErrors.REVOCATION_TARGET_MISSING();

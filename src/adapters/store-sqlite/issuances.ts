@@ -34,6 +34,7 @@ export class SqliteIssuances implements IssuanceStore {
   }
 
   async findBySerial(serial: string): Promise<IssuanceRecord | undefined> {
+    if (!/^(?:[0-9a-f]{2}){1,20}$/.test(serial)) return undefined;
     const row = this.#reader.get('SELECT * FROM issuance WHERE serial = ?', bytesOf(serial));
     return row === undefined ? undefined : readIssuance(row);
   }

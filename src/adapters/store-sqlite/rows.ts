@@ -11,8 +11,11 @@ import type {
 /** Rows as the database gives them, and back to the values of the ports. */
 export type Row = Record<string, SQLOutputValue>;
 
+/** Strict: a text that is cut short without a word would be another serial. */
 export function bytesOf(hex: string): Buffer {
-  return Buffer.from(hex, 'hex');
+  const bytes = Buffer.from(hex, 'hex');
+  if (bytes.length * 2 !== hex.length) throw new TypeError('not hexadecimal');
+  return bytes;
 }
 
 export function hexOf(value: SQLOutputValue | undefined): string {

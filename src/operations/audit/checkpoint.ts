@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { utf8 } from '../../base/bytes.ts';
 import type { AuditHead, CheckpointSigner, CheckpointVerifier } from '../ports/audit.ts';
 import { canonicalJson } from './canonical.ts';
@@ -46,6 +46,12 @@ export function parseCheckpoint(line: string, verifier: CheckpointVerifier): Che
   if (read === undefined) return undefined;
   const signature = Buffer.from(read.signature, 'base64url');
   return verifier.verify(read.keyId, checkpointMessage(read), signature) ? read : undefined;
+}
+
+/** Signs with the audit key. */
+export function ed25519Signer(keyId: string, privateKey: KeyObject): CheckpointSigner {
+  if (privateKey.asymmetricKeyType !== 'ed25519') throw new TypeError('the audit key is an Ed25519 key');
+  return { keyId, sign: (message) => sign(null, message, privateKey) };
 }
 
 /** Accepts signatures of one Ed25519 key. */

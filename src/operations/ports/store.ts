@@ -17,7 +17,7 @@ export interface StoreIdentity {
   readonly instanceId: string;
   /** Bumped by every restore. */
   readonly epoch: number;
-  /** 1 to 127, the first byte of serials of epoch 0; see `SerialSource`. */
+  /** 1 to 127, the first byte of serials of epoch 0; see `EpochSerials`. */
   readonly serialPrefix: number;
   /** When the backup that was last restored had been taken: D9's `recovered` rule. */
   readonly restoredBackupAt?: number | undefined;

@@ -1,7 +1,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { anyPack, anyUnpack } from '@bufbuild/protobuf/wkt';
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { baseErrors, CastellanError, type ErrorKind, isCastellanError } from '../../base/errors.ts';
+import { asCastellanError, CastellanError, type ErrorKind } from '../../base/errors.ts';
 import { ErrorInfoSchema, RetryInfoSchema, StatusSchema } from '../gen/google/rpc/status_pb.js';
 
 const domain = 'castellan.dev';
@@ -32,11 +32,6 @@ export interface GrpcFailure {
   readonly code: status;
   readonly details: string;
   readonly metadata: Metadata;
-}
-
-/** Ours as it is; anything else is INTERNAL without a word of what it said. */
-export function asCastellanError(error: unknown): CastellanError {
-  return isCastellanError(error) ? error : baseErrors.INTERNAL({ cause: error });
 }
 
 export function grpcCodeOf(error: CastellanError): status {

@@ -12,11 +12,14 @@ interface GrpcInternals {
   http2Servers: Map<Http2Server, { readonly sessions: ReadonlySet<unknown> }>;
 }
 
+/** A service and what answers it. */
+export interface GrpcDoor {
+  readonly definition: ServiceDefinition;
+  readonly implementation: UntypedServiceImplementation;
+}
+
 export interface GrpcServerOptions {
-  readonly services: readonly {
-    readonly definition: ServiceDefinition;
-    readonly implementation: UntypedServiceImplementation;
-  }[];
+  readonly services: readonly GrpcDoor[];
   readonly logger: Logger;
   readonly limits?: Partial<GrpcLimits>;
 }

@@ -49,7 +49,7 @@ async function run<I extends DescMessage, O extends DescMessage>(job: Run<I, O>)
   const aborter = new AbortController();
   call.on('cancelled', () => aborter.abort(baseErrors.CANCELLED()));
   try {
-    const request = decode(job.input, call.request);
+    const request = decodeMessage(job.input, call.request);
     const answer = await job.handle(request, {
       header: (name) => call.metadata.get(name).filter((value) => typeof value === 'string'),
       connectionId: call.getPeer(),
@@ -64,7 +64,8 @@ async function run<I extends DescMessage, O extends DescMessage>(job: Run<I, O>)
   }
 }
 
-function decode<I extends DescMessage>(schema: I, bytes: Uint8Array): MessageShape<I> {
+/** Throws MESSAGE_MALFORMED. */
+export function decodeMessage<I extends DescMessage>(schema: I, bytes: Uint8Array): MessageShape<I> {
   try {
     return fromBinary(schema, bytes);
   } catch (cause) {

@@ -1,0 +1,131 @@
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import {
+  mayBeRegistered,
+  type NodeRegistry,
+  type Registration,
+  RegistrationIndex,
+} from '../identity/index.ts';
+import {
+  type AnyResource,
+  hasErrors,
+  type IdentityRegistration,
+  parseResources,
+} from '../resources/index.ts';
+import type { TrustDomain } from '../spiffe/index.ts';
+import type { ResourceStore, StoredResource } from './ports/index.ts';
+
+/** The registrations as they are at one moment. */
+export interface RegistrationView {
+  readonly registry: NodeRegistry;
+  isRegistered(spiffeId: string): boolean;
+  /** DNS names that certificates of this identity may carry when they are asked for (C21). */
+  dnsNamesOf(spiffeId: string): readonly string[];
+}
+
+export interface RegistrationsDeps {
+  readonly resources: ResourceStore;
+  readonly clusterId: string;
+  readonly trustDomain: TrustDomain;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const kind = 'IdentityRegistration';
+
+/** Follows the `IdentityRegistration` resources: every write is seen by the next request. */
+export class Registrations implements Disposable {
+  readonly #deps: RegistrationsDeps;
+  readonly #byName = new Map<string, IdentityRegistration>();
+  #subscription: Disposable | undefined;
+  #view: { readonly value: RegistrationView; readonly until: number } | undefined;
+
+  private constructor(deps: RegistrationsDeps) {
+    this.#deps = deps;
+  }
+
+  static async open(deps: RegistrationsDeps): Promise<Registrations> {
+    const registrations = new Registrations(deps);
+    // Subscribed first: a write between the two is seen twice rather than never.
+    registrations.#subscription = deps.resources.watch(({ changes }) => {
+      for (const change of changes)
+        if ('put' in change) registrations.#put(change.put);
+        else registrations.#remove(change.delete);
+    });
+    for (const stored of await deps.resources.list(kind)) registrations.#put(stored);
+    return registrations;
+  }
+
+  [Symbol.dispose](): void {
+    this.#subscription?.[Symbol.dispose]();
+  }
+
+  /** Built anew after a change or when a registration has ended. */
+  current(): RegistrationView {
+    const now = this.#deps.clock.now();
+    if (this.#view === undefined || now >= this.#view.until) this.#view = this.#build(now);
+    return this.#view.value;
+  }
+
+  #put(draft: Pick<StoredResource, 'kind' | 'namespace' | 'name' | 'content'>): void {
+    if (draft.kind !== kind) return;
+    const { resources, findings } = parseResources(draft.content, { file: `${kind}/${draft.name}` });
+    const found = resources.find(isRegistration);
+    if (found === undefined || hasErrors(findings)) {
+      // It was judged when it was applied; if it reads no longer, it grants nothing.
+      this.#deps.logger.error('a registration cannot be read and does not count', { name: draft.name });
+      this.#remove(draft);
+      return;
+    }
+    this.#byName.set(keyOf(draft), found);
+    this.#view = undefined;
+  }
+
+  #remove(draft: Pick<StoredResource, 'kind' | 'namespace' | 'name'>): void {
+    if (draft.kind !== kind) return;
+    this.#byName.delete(keyOf(draft));
+    this.#view = undefined;
+  }
+
+  #build(now: number): { value: RegistrationView; until: number } {
+    const { clusterId, trustDomain } = this.#deps;
+    const live: Registration[] = [];
+    let until = Number.POSITIVE_INFINITY;
+    for (const resource of this.#byName.values()) {
+      const { expiresAt, spiffeId } = resource.spec;
+      if (expiresAt !== undefined && now >= expiresAt) continue;
+      if (!mayBeRegistered(spiffeId, trustDomain)) continue;
+      until = Math.min(until, expiresAt ?? until);
+      live.push(toRegistration(resource));
+    }
+    const ids = new Set(live.map(({ spiffeId }) => spiffeId.uri));
+    const value: RegistrationView = {
+      registry: new RegistrationIndex(clusterId, live),
+      isRegistered: (id) => ids.has(id),
+      dnsNamesOf: (id) =>
+        live.filter(({ spiffeId }) => spiffeId.uri === id).flatMap(({ dnsNames }) => dnsNames),
+    };
+    return { value, until };
+  }
+}
+
+const isRegistration = (resource: AnyResource): resource is IdentityRegistration => resource.kind === kind;
+
+const keyOf = ({ namespace, name }: { namespace: string; name: string }) => `${namespace}/${name}`;
+
+function toRegistration({ metadata, spec }: IdentityRegistration): Registration {
+  const { parentId, x509TtlSeconds, jwtTtlSeconds, hint, node, instanceUid } = spec;
+  return {
+    name: keyOf(metadata),
+    spiffeId: spec.spiffeId,
+    selectors: spec.selectors,
+    federatesWith: spec.federatesWith,
+    dnsNames: spec.dnsNames,
+    ...(parentId === undefined ? {} : { parentId }),
+    ...(x509TtlSeconds === undefined ? {} : { x509SvidTtlSeconds: x509TtlSeconds }),
+    ...(jwtTtlSeconds === undefined ? {} : { jwtSvidTtlSeconds: jwtTtlSeconds }),
+    ...(hint === undefined ? {} : { hint }),
+    ...(node === undefined ? {} : { node }),
+    ...(instanceUid === undefined ? {} : { instanceUid }),
+  };
+}
