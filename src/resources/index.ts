@@ -19,6 +19,7 @@ export {
 } from './kinds/authorization-policy.ts';
 export type { IdentityRegistration, IdentityRegistrationSpec } from './kinds/identity-registration.ts';
 export type { AnyResource, ResourceKind, ResourceOf } from './kinds/index.ts';
+export { type KnownKind, knownKinds } from './kinds/known.ts';
 export {
   defaultMeshConfig,
   type ExtensionProvider,

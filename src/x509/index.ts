@@ -3,12 +3,14 @@
  * linted before they are signed, authorities (built by @peculiar/x509 under our lints), CRLs, and our own path
  * validator. Bytes from outside give errors of kind `invalid`, or a refusal value from `validatePath`.
  */
+
 export {
   buildIntermediate,
   buildRoot,
   type IntermediateRequest,
   type RootRequest,
 } from './build-authority.ts';
+export { buildCsr, formatCsrPem } from './build-csr.ts';
 export {
   type Certificate,
   isSelfIssued,

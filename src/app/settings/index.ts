@@ -4,4 +4,4 @@ export { type Field, fields } from './fields.ts';
 export type { Origin } from './layers.ts';
 export { type LoadedSettings, loadSettings, type SettingsSources, type ShownSetting } from './load.ts';
 export { type IssuerSettings, type Settings, settingsSchema } from './schema.ts';
-export { type FoundSecret, readSecret, readSecretFile, type SecretSource } from './secret-source.ts';
+export { readSecretFile } from './secret-file.ts';

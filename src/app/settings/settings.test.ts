@@ -6,7 +6,7 @@ import { hours } from '../../base/duration.ts';
 import { buildSettings } from './build.ts';
 import { fields } from './fields.ts';
 import { environmentLayer, flagLayer, type Layer, mergeLayers } from './layers.ts';
-import { readSecret, readSecretFile } from './secret-source.ts';
+import { readSecretFile } from './secret-file.ts';
 
 const empty: Layer = { tree: {}, base: '/base', originOf: () => 'default' };
 const written = (tree: Record<string, unknown>): Layer => ({
@@ -151,20 +151,13 @@ describe('secret sources', () => {
   };
 
   it('are a private file, without its line break (adv:S18)', () => {
-    expect(readSecret({ file: file('good', 0o400) }, {})?.secret.reveal()).toBe('correct horse');
+    expect(readSecretFile(file('good', 0o400))).toBe('correct horse');
   });
 
-  it('are refused when others can read them, or when they are no plain file (adv:S16 adv:S18)', () => {
+  it('are refused when others can read them, or when they are no plain file (adv:S18)', () => {
     symlinkSync(file('target', 0o600), join(dir, 'link'));
     for (const path of [file('loose', 0o644), join(dir, 'link'), dir])
       expect(() => readSecretFile(path), path).toThrow(code('SETTING_SECRET_SOURCE_UNSAFE'));
     expect(() => readSecretFile(join(dir, 'none'))).toThrow(code('SETTING_SECRET_MISSING'));
-  });
-
-  it('may be a variable, with a warning, and never print (adv:S18 adv:O07)', () => {
-    const found = readSecret({ env: 'CA_PASS' }, { CA_PASS: 'correct horse' });
-    expect(found?.warning).toContain('/proc');
-    expect(JSON.stringify(found)).not.toContain('horse');
-    expect(() => readSecret({ env: 'CA_PASS' }, {})).toThrow(code('SETTING_SECRET_MISSING'));
   });
 });

@@ -41,4 +41,14 @@ export const cliErrors = defineErrors({
     message: 'the server sent an answer this client does not understand',
     next: 'compare `castellan version` with the version of the server',
   },
+  CERTIFICATE_WRONG: {
+    kind: 'internal',
+    message: 'the certificate that came back is not what was asked for, and was not written',
+    next: 'do not use it; report this with the request id of the audit log',
+  },
+  PEER_UNREACHABLE: {
+    kind: 'unavailable',
+    message: 'the address shows no certificate',
+    next: 'check host and port, and that it speaks TLS',
+  },
 });

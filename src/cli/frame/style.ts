@@ -11,11 +11,11 @@ export interface Style {
   readonly skipped: string;
   readonly arrow: string;
   readonly ellipsis: string;
-  bold(text: string): string;
-  dim(text: string): string;
-  red(text: string): string;
-  green(text: string): string;
-  yellow(text: string): string;
+  readonly bold: (text: string) => string;
+  readonly dim: (text: string) => string;
+  readonly red: (text: string) => string;
+  readonly green: (text: string) => string;
+  readonly yellow: (text: string) => string;
 }
 
 type Format = 'bold' | 'dim' | 'red' | 'green' | 'yellow';

@@ -1,7 +1,73 @@
 import type { VerbEntry } from '../frame/verb.ts';
 
-/** Every verb, one line each. A verb's own file is read only when it is used. */
+/** Every verb, one line each, in the order of `castellan help`. A verb's own file is read only when it is used. */
 export const verbs: readonly VerbEntry[] = [
+  {
+    name: 'issue',
+    summary: 'get a certificate; its key is made here and never sent',
+    group: 'Certificates',
+    load: async () => (await import('./issue.ts')).issue,
+  },
+  {
+    name: 'inspect',
+    summary: 'read and judge certificates, bundles and requests, in files or on a port',
+    group: 'Certificates',
+    load: async () => (await import('./inspect.ts')).inspect,
+  },
+  {
+    name: 'token',
+    summary: 'make join tokens',
+    group: 'Certificates',
+    load: async () => (await import('./token.ts')).token,
+  },
+  {
+    name: 'revoke',
+    summary: 'put a certificate or an identity on the deny list',
+    group: 'Certificates',
+    load: async () => (await import('./revoke.ts')).revoke,
+  },
+  {
+    name: 'apply',
+    summary: 'write resources from files, all or none',
+    group: 'Policy',
+    load: async () => (await import('./apply.ts')).apply,
+  },
+  {
+    name: 'delete',
+    summary: 'delete resources',
+    group: 'Policy',
+    load: async () => (await import('./delete.ts')).deleteVerb,
+  },
+  {
+    name: 'get',
+    summary: 'list identities, roots, tokens, audit entries, settings and resources',
+    group: 'Operate',
+    load: async () => (await import('./get.ts')).get,
+  },
+  {
+    name: 'check',
+    summary: 'say whether the server is well, with a hint for each finding',
+    group: 'Operate',
+    load: async () => (await import('./check.ts')).check,
+  },
+  {
+    name: 'explain',
+    summary: 'say why a request was refused, or what an error code means',
+    group: 'Operate',
+    load: async () => (await import('./explain.ts')).explain,
+  },
+  {
+    name: 'audit',
+    summary: 'verify the audit log',
+    group: 'Operate',
+    load: async () => (await import('./audit.ts')).audit,
+  },
+  {
+    name: 'backup',
+    summary: 'write a consistent copy of the database to a file',
+    group: 'Operate',
+    load: async () => (await import('./backup.ts')).backup,
+  },
   {
     name: 'completion',
     summary: 'print the completion script of a shell',

@@ -3,57 +3,18 @@ import { FakeClock } from '../../../test/fakes/clock.ts';
 import { FakeLogger } from '../../../test/fakes/logger.ts';
 import { FakeRandom } from '../../../test/fakes/random.ts';
 import { FakeStore } from '../../../test/fakes/store.ts';
+import { fakeAdminParts } from '../../../test/support/admin-parts.ts';
 import { Secret } from '../../base/secret.ts';
-import { PageCursors } from '../../operations/page-cursor.ts';
-import { parseTrustDomain } from '../../spiffe/index.ts';
 import type { OperatorAccess } from './operators.ts';
-import type { AdminParts } from './parts.ts';
 import { adminPrefix, adminRoutes, adminServer } from './server.ts';
 
 const adminToken = 'a'.repeat(43);
 const viewerToken = 'v'.repeat(43);
 const clock = new FakeClock();
 
-function partsWith(store: FakeStore): AdminParts {
-  const trustDomain = parseTrustDomain('cluster.local');
-  return {
-    store,
-    authority: {
-      trustDomain,
-      bundle: () => ({ trustDomain, sequence: 3n, x509Roots: [], jwtKeys: [], refreshHintSeconds: 300 }),
-      roots: () => [],
-      status: () => ({ kind: 'self-managed', ready: true, issuerId: 'aa', authorities: [], alarms: [] }),
-    },
-    clock,
-    random: new FakeRandom(),
-    cursors: new PageCursors(new Uint8Array(32)),
-    readiness: [{ name: 'store', check: () => ({ ok: true }) }],
-    settings: [{ name: 'csrPort', value: 15_012, origin: 'default' }],
-    notices: () => [],
-    version: { version: '1.2.3' },
-    issue: async (_operator, { spiffeId }) => ({
-      serial: '0a',
-      spiffeId,
-      chainPem: [],
-      notBefore: 0,
-      notAfter: 1,
-      shortened: false,
-    }),
-    backup: async () => ({
-      bytes: 3,
-      at: 0,
-      content: (async function* () {
-        yield new Uint8Array([1, 2, 3]);
-      })(),
-    }),
-    verifyAudit: () => store.audit.verify(),
-    acceptClock: async () => undefined,
-  };
-}
-
 async function serverWith(access?: OperatorAccess) {
   const store = new FakeStore({ clock });
-  const parts = partsWith(store);
+  const parts = fakeAdminParts(store, clock);
   const tokens = [
     { name: 'admin', role: 'admin' as const, token: new Secret(adminToken) },
     { name: 'viewer', role: 'viewer' as const, token: new Secret(viewerToken) },

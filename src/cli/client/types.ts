@@ -1,0 +1,151 @@
+/** What the admin API answers, as far as the verbs read it. The shapes are in docs/reference/api.md. */
+
+export interface ListAnswer<T> {
+  readonly items: readonly T[];
+  readonly cursor?: string;
+}
+
+export interface IdentityJson {
+  readonly spiffeId: string;
+  readonly serial: string;
+  readonly state: string;
+  readonly revokedReason?: string;
+  readonly notBefore: string;
+  readonly notAfter: string;
+  readonly issuedAt: string;
+  readonly caller: string;
+  readonly callerMethod: string;
+  readonly peerAddress: string;
+  readonly issuerKeyId: string;
+  readonly requestId: string;
+  readonly shortened: boolean;
+  readonly recovered: boolean;
+}
+
+export interface RootJson {
+  readonly role: string;
+  readonly state: string;
+  readonly authorityId: string;
+  readonly serial: string;
+  readonly fingerprint: string;
+  readonly subject?: string;
+  readonly notBefore: string;
+  readonly notAfter: string;
+  readonly renewsAt?: string;
+  readonly certificatePem?: string;
+}
+
+export interface JoinTokenJson {
+  readonly id: string;
+  readonly spiffeId: string;
+  readonly createdAt: string;
+  readonly expiresAt: string;
+  readonly expired: boolean;
+}
+
+export interface NewTokenJson {
+  readonly token: string;
+  readonly spiffeId: string;
+  readonly expiresAt: string;
+}
+
+export interface AuditJson {
+  readonly sequence: number;
+  readonly at: string;
+  readonly actor: string;
+  readonly actorMethod: string;
+  readonly actorAddress?: string;
+  readonly action: string;
+  readonly object: string;
+  readonly result: string;
+  readonly requestId: string;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+export interface RevocationJson {
+  readonly serial?: string;
+  readonly spiffeId?: string;
+  readonly reason: string;
+  readonly at: string;
+  readonly actor: string;
+}
+
+export interface RevocationResultJson {
+  readonly serial?: string;
+  readonly spiffeId?: string;
+  readonly applied: boolean;
+  readonly alreadyRevoked: boolean;
+  readonly affected: readonly {
+    readonly serial: string;
+    readonly spiffeId: string;
+    readonly notAfter: string;
+  }[];
+}
+
+export interface SettingJson {
+  readonly name: string;
+  readonly value?: unknown;
+  readonly origin: string;
+}
+
+export interface CertificateJson {
+  readonly serial: string;
+  readonly spiffeId: string;
+  readonly notBefore: string;
+  readonly notAfter: string;
+  readonly shortened: boolean;
+  readonly chainPem: readonly string[];
+  readonly requestId: string;
+}
+
+export interface FindingJson {
+  readonly code: string;
+  readonly severity: 'error' | 'warning' | 'info';
+  readonly message: string;
+  readonly why?: string;
+  readonly fix?: string;
+  readonly file?: string;
+  readonly line?: number;
+  readonly column?: number;
+  readonly path?: string;
+}
+
+export interface ApplyResultJson {
+  readonly applied: boolean;
+  readonly refused: boolean;
+  readonly revision: string;
+  readonly results: readonly { kind: string; namespace: string; name: string; outcome: string }[];
+  readonly findings: readonly FindingJson[];
+  readonly skipped: readonly string[];
+}
+
+export interface ResourceJson {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace: string } & Readonly<
+    Record<string, unknown>
+  >;
+}
+
+export interface ExplanationJson {
+  readonly requestId: string;
+  readonly outcome: 'issued' | 'refused' | 'changed';
+  readonly refusal?: {
+    readonly at: string;
+    readonly code: string;
+    readonly detail: string;
+    readonly evidence: Readonly<Record<string, unknown>>;
+  };
+  readonly audit: readonly AuditJson[];
+}
+
+export interface StatusJson {
+  readonly ready: boolean;
+  readonly checks: readonly { name: string; ok: boolean; reason?: string }[];
+  readonly trustDomain: string;
+  readonly authority: string;
+  readonly serverTime: string;
+  readonly notices: readonly { code: string; message: string; next: string }[];
+  readonly store: { certificates: number; auditSequence: number; revision: string };
+  readonly version: Readonly<Record<string, string>>;
+}

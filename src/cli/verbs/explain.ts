@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises';
+import { connect } from '../client/connect.ts';
+import type { ExplanationJson } from '../client/types.ts';
+import { exitCodes } from '../frame/exit-codes.ts';
+import { formatRelative } from '../frame/times.ts';
+import { usageError } from '../frame/usage.ts';
+import type { Verb, VerbContext } from '../frame/verb.ts';
+import { printable } from '../frame/width.ts';
+
+function describe({ io, style }: VerbContext, found: ExplanationJson): string {
+  const { refusal } = found;
+  const mark = found.outcome === 'refused' ? style.bad : style.ok;
+  const lines = [`${mark} ${found.outcome.toUpperCase()}   request ${found.requestId}`];
+  if (refusal !== undefined) {
+    lines.push(`  when   ${formatRelative(Date.parse(refusal.at), io.now())}`);
+    lines.push(`  told   ${refusal.code}`);
+    lines.push(`  why    ${printable(refusal.detail)}`);
+    for (const [name, value] of Object.entries(refusal.evidence))
+      lines.push(`  shown  ${printable(name)}: ${printable(textOf(value))}`);
+  }
+  for (const entry of found.audit) {
+    lines.push(
+      `  did    ${entry.action} ${printable(entry.object)} (${entry.result}, audit ${entry.sequence})`,
+    );
+    lines.push(`         by ${printable(entry.actor)}, authenticated by ${entry.actorMethod}`);
+    for (const [name, value] of Object.entries(entry.detail))
+      lines.push(`         ${printable(name)}: ${printable(textOf(value))}`);
+  }
+  return lines.join('\n');
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/** An error code of ours: what it means, from the catalogue, without a server. */
+async function explainCode(context: VerbContext, code: string): Promise<boolean> {
+  const rows = await readErrorReference();
+  const row = rows.find((one) => one.code === code);
+  if (row === undefined) return false;
+  context.out.item(
+    { kind: 'ErrorCode', columns: [], name: () => code, toJson: () => row },
+    row,
+    `${row.code}   ${row.kind}\n  what   ${row.message}\n  next   ${row.next}`,
+  );
+  return true;
+}
+
+interface ErrorRow {
+  readonly code: string;
+  readonly kind: string;
+  readonly message: string;
+  readonly next: string;
+}
+
+/** The generated reference, which is part of the package. */
+async function readErrorReference(): Promise<readonly ErrorRow[]> {
+  const text = await readFile(new URL('../../../docs/reference/errors.json', import.meta.url), 'utf8');
+  return JSON.parse(text) as ErrorRow[];
+}
+
+export const explain: Verb = {
+  configure: (command, frame) => {
+    command
+      .argument('<id>', 'a request id, or an error code such as SERVER_UNREACHABLE')
+      .addHelpText('after', '\nExit code 1: the request was refused, or nothing is known about it.')
+      .action(
+        frame.action(async (context, [id = '']) => {
+          if (/^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$/.test(id)) {
+            if (await explainCode(context, id)) return undefined;
+            throw usageError(`there is no error code \`${id}\``, 'see docs/reference/errors.md');
+          }
+          if (!/^[0-9A-Za-z_-]{4,64}$/.test(id)) throw usageError(`\`${id}\` is neither an id nor a code`);
+          const found = await connect(context).get<ExplanationJson>(`/requests/${id}`);
+          if (context.out.isStructured) context.out.document(found);
+          else context.out.line(describe(context, found));
+          return found.outcome === 'refused' ? exitCodes.no : undefined;
+        }),
+      );
+  },
+};

@@ -1,0 +1,27 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { buildCsr, formatCsrPem } from './build-csr.ts';
+import { defaultKeyPolicy, localSigner, parseCsrPem } from './index.ts';
+
+const keys = {
+  'P-256': () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  'P-384': () => generateKeyPairSync('ec', { namedCurve: 'P-384' }),
+  RSA: () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
+  Ed25519: () => generateKeyPairSync('ed25519'),
+};
+
+describe('a request of ours', () => {
+  it.each(Object.entries(keys))(
+    'with a %s key is read by our own gate and names nothing',
+    async (algorithm, make) => {
+      const signer = localSigner(make().privateKey);
+      const csr = parseCsrPem(formatCsrPem(await buildCsr(signer)), {
+        ...defaultKeyPolicy,
+        allowEd25519: true,
+      });
+      expect(csr.publicKey.algorithm).toBe(algorithm);
+      expect(csr.publicKey.spkiSha256).toBe(signer.publicKey.spkiSha256);
+      expect(csr.requested).toMatchObject({ uris: [], dnsNames: [], extensionOids: [], wantsCa: false });
+    },
+  );
+});

@@ -1,0 +1,44 @@
+import type { Clock } from '../../src/base/clock.ts';
+import type { AdminParts } from '../../src/endpoints/admin/index.ts';
+import { PageCursors } from '../../src/operations/page-cursor.ts';
+import { parseTrustDomain } from '../../src/spiffe/index.ts';
+import { FakeRandom } from '../fakes/random.ts';
+import type { FakeStore } from '../fakes/store.ts';
+
+/** An admin door over the store in memory, with an authority that has nothing to show. */
+export function fakeAdminParts(store: FakeStore, clock: Clock): AdminParts {
+  const trustDomain = parseTrustDomain('cluster.local');
+  return {
+    store,
+    authority: {
+      trustDomain,
+      bundle: () => ({ trustDomain, sequence: 3n, x509Roots: [], jwtKeys: [], refreshHintSeconds: 300 }),
+      roots: () => [],
+      status: () => ({ kind: 'self-managed', ready: true, issuerId: 'aa', authorities: [], alarms: [] }),
+    },
+    clock,
+    random: new FakeRandom(),
+    cursors: new PageCursors(new Uint8Array(32)),
+    readiness: [{ name: 'store', check: () => ({ ok: true }) }],
+    settings: [{ name: 'csrPort', value: 15_012, origin: 'default' }],
+    notices: () => [],
+    version: { version: '1.2.3' },
+    issue: async (_operator, { spiffeId }) => ({
+      serial: '0a',
+      spiffeId,
+      chainPem: [],
+      notBefore: 0,
+      notAfter: 1,
+      shortened: false,
+    }),
+    backup: async () => ({
+      bytes: 3,
+      at: 0,
+      content: (async function* () {
+        yield new Uint8Array([1, 2, 3]);
+      })(),
+    }),
+    verifyAudit: () => store.audit.verify(),
+    acceptClock: async () => undefined,
+  };
+}
