@@ -1,46 +1,15 @@
 /** What every `Store` must do, run against the real adapter and the fake alike. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { AuditEvent, IssuanceRecord, Store } from '../../src/operations/ports/index.ts';
+import type { Store } from '../../src/operations/ports/index.ts';
 import type { FakeClock } from '../fakes/clock.ts';
+import { auditEvent, issuanceRecord } from './store-records.ts';
+
+export { auditEvent, issuanceRecord };
 
 export interface StoreHarness {
   readonly store: Store;
   readonly clock: FakeClock;
   dispose(): Promise<void>;
-}
-
-export function auditEvent(change: Partial<AuditEvent> = {}): AuditEvent {
-  return {
-    actor: 'alice',
-    actorMethod: 'local',
-    action: 'certificate.issue',
-    object: 'spiffe://cluster.local/ns/shop/sa/cart',
-    result: 'success',
-    requestId: 'req-1',
-    detail: {},
-    ...change,
-  };
-}
-
-export function issuanceRecord(serial: string, change: Partial<IssuanceRecord> = {}): IssuanceRecord {
-  const at = Date.parse('2026-01-01T00:00:00Z');
-  return {
-    serial,
-    spiffeId: 'spiffe://cluster.local/ns/shop/sa/cart',
-    callerSubject: 'system:serviceaccount:shop:cart',
-    callerMethod: 'jwt',
-    csrSha256: 'aa'.repeat(32),
-    notBefore: at - 120_000,
-    notAfter: at + 86_400_000,
-    issuedAt: at,
-    der: new Uint8Array([0x30, 0x03, 0x02, 0x01, 0x05]),
-    requestId: 'req-1',
-    issuerKeyId: 'bb'.repeat(20),
-    shortened: false,
-    peerAddress: '192.0.2.7:41000',
-    state: 'issued',
-    ...change,
-  };
 }
 
 const hash = (n: number) => n.toString(16).padStart(64, '0');

@@ -26,8 +26,7 @@ export function connect(file: string, options: ConnectionOptions = {}): Database
   });
   try {
     db.exec('PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON');
-    if (options.readOnly) db.exec('PRAGMA query_only = ON');
-    else {
+    if (!options.readOnly) {
       db.exec('PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0');
       db.exec('PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -32768');
       db.exec(`PRAGMA journal_mode = ${options.journal === 'delete' ? 'DELETE' : 'WAL'}`);

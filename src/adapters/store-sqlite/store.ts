@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { isCastellanError } from '../../base/errors.ts';
 import { type Logger, silentLogger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import { parseCheckpoint } from '../../operations/audit/index.ts';
@@ -77,7 +78,9 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     return await SqliteStore.start(files, limits, { ...options, lock });
   } catch (error) {
     lock[Symbol.dispose]();
-    throw error;
+    if (isCastellanError(error)) throw error;
+    const message = `the database \`${files.database}\` cannot be opened: ${String(error)}`;
+    throw storeErrors.STORE_UNSUITABLE({ message, cause: error });
   }
 }
 
@@ -177,7 +180,10 @@ export class SqliteStore implements Store {
 /** The head the writer found, or the outage it met instead. */
 function firstReady(queue: WriteQueue): Promise<AuditHead> {
   return new Promise((resolve, reject) => {
-    queue.onReady = resolve;
+    queue.onReady = (head) => {
+      queue.onHealth = () => undefined;
+      resolve(head);
+    };
     queue.onHealth = (health) => {
       if (!health.ready)
         void queue
