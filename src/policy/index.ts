@@ -30,6 +30,7 @@ export { decisionReasons, stages } from './decision.ts';
 export { policyErrors } from './errors.ts';
 export { evaluate, providersNeeded } from './evaluate/evaluate.ts';
 export { type LocatedToken, locateTokens } from './evaluate/locate-tokens.ts';
+export { type KeySetSource, verifyRequestTokens } from './evaluate/verify-tokens.ts';
 export type {
   ClauseTrace,
   EffectivePeerAuthentication,
@@ -47,6 +48,16 @@ export type {
   Suggestion,
   TokenTrace,
 } from './explanation.ts';
+export {
+  type AppliedPolicy,
+  effectivePeerAuthentication,
+  effectivePeerAuthentications,
+  identitiesFor,
+  policiesFor,
+  requestRules,
+  requestRulesFor,
+  type ServiceNames,
+} from './query/queries.ts';
 export type {
   AuthzRequest,
   ConnectionFacts,

@@ -4,7 +4,7 @@ import type { CompiledPolicy } from './compile/authorization.ts';
 import type { PeerRules } from './compile/peer.ts';
 import type { ServiceNaming } from './compile/services.ts';
 import type { Settings } from './compile/settings.ts';
-import type { TokenGroup } from './compile/tokens.ts';
+import type { TokenGroup, TokenRule } from './compile/tokens.ts';
 import type { PolicyRef } from './decision.ts';
 import type { WorkloadFacts } from './request.ts';
 import type { CompilableResource } from './source.ts';
@@ -37,6 +37,7 @@ export interface SnapshotInternals {
   readonly groups: AttachmentIndex<Group>;
   readonly groupsByKey: ReadonlyMap<string, Group>;
   readonly tokenGroups: AttachmentIndex<TokenGroup>;
+  readonly tokenRules: readonly TokenRule[];
   readonly peers: PeerRules;
   readonly services: ServiceNaming;
   readonly views: WeakMap<WorkloadFacts, WorkloadView>;

@@ -11,7 +11,7 @@ import { contentHash } from './canonical.ts';
 import { compilePeerRules } from './peer.ts';
 import { compileServices } from './services.ts';
 import { readSettings, type Settings, settingsText } from './settings.ts';
-import { compileTokenRules, type TokenGroup, type TokenRule } from './tokens.ts';
+import { compileTokenRules, inIssuerOrder, type TokenGroup, type TokenRule } from './tokens.ts';
 
 export interface CompileOptions {
   /** What was compiled before: unchanged policies are taken over from it. */
@@ -183,7 +183,7 @@ function* assemble(parts: Parts, budget: Budget): Steps<PolicySnapshot> {
       entries: parts.entries,
       groups,
       groupsByKey: parts.groups,
-      tokenGroups: compileTokenGroups(of('RequestAuthentication')),
+      ...compileTokenGroups(of('RequestAuthentication')),
       peers: compilePeerRules(of('PeerAuthentication'), parts.settings.rootNamespace),
       services: compileServices(of('ServiceEntry'), of('WorkloadEntry'), parts.settings.trustDomains),
       views: new WeakMap<WorkloadFacts, WorkloadView>(),
@@ -193,7 +193,7 @@ function* assemble(parts: Parts, budget: Budget): Steps<PolicySnapshot> {
 
 function compileTokenGroups(
   resources: readonly Extract<CompilableResource, { kind: 'RequestAuthentication' }>[],
-): AttachmentIndex<TokenGroup> {
+): { readonly tokenGroups: AttachmentIndex<TokenGroup>; readonly tokenRules: readonly TokenRule[] } {
   const members = new Map<string, { group: TokenGroup; rules: TokenRule[] }>();
   for (const resource of resources)
     for (const { attachment, rules } of compileTokenRules(resource)) {
@@ -207,7 +207,7 @@ function compileTokenGroups(
       }
       known.rules.push(...rules);
     }
-  const index = new AttachmentIndex<TokenGroup>();
-  for (const { group } of members.values()) index.add(group);
-  return index;
+  const tokenGroups = new AttachmentIndex<TokenGroup>();
+  for (const { group } of members.values()) tokenGroups.add(group);
+  return { tokenGroups, tokenRules: inIssuerOrder([...members.values()].flatMap(({ rules }) => rules)) };
 }
