@@ -31,6 +31,9 @@ export { policyErrors } from './errors.ts';
 export { evaluate, providersNeeded } from './evaluate/evaluate.ts';
 export { type LocatedToken, locateTokens } from './evaluate/locate-tokens.ts';
 export { type KeySetSource, verifyRequestTokens } from './evaluate/verify-tokens.ts';
+export { changeResources } from './explain/change-policy.ts';
+export { changeRequest } from './explain/change-request.ts';
+export { explain } from './explain/explain.ts';
 export type {
   ClauseTrace,
   EffectivePeerAuthentication,

@@ -7,7 +7,7 @@ import type { Settings } from './compile/settings.ts';
 import type { TokenGroup, TokenRule } from './compile/tokens.ts';
 import type { PolicyRef } from './decision.ts';
 import type { WorkloadFacts } from './request.ts';
-import type { CompilableResource } from './source.ts';
+import type { CompilableResource, EngineSettings } from './source.ts';
 import type { WorkloadView } from './view.ts';
 
 /** A rule that can never match as it is written: Istio drops it in silence. */
@@ -33,6 +33,8 @@ export interface PolicySnapshot {
 
 export interface SnapshotInternals {
   readonly settingsText: string;
+  /** As they were given. */
+  readonly engineSettings: EngineSettings;
   readonly entries: ReadonlyMap<string, SnapshotEntry>;
   readonly groups: AttachmentIndex<Group>;
   readonly groupsByKey: ReadonlyMap<string, Group>;

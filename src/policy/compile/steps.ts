@@ -49,7 +49,10 @@ export function* compileSteps(
   const entries = yield* compileEntries(resources, { settings: filled, reusable: reusable?.entries, budget });
   const groups = yield* compileGroups(entries, reusable?.groupsByKey, budget);
   const revision = yield* computeRevision(entries, text, budget);
-  return yield* assemble({ entries, groups, settings: filled, text, revision }, budget);
+  return yield* assemble(
+    { entries, groups, settings: filled, engineSettings: settings, text, revision },
+    budget,
+  );
 }
 
 const compiledKinds: ReadonlySet<string> = new Set([
@@ -146,6 +149,7 @@ interface Parts {
   readonly entries: Entries;
   readonly groups: ReadonlyMap<string, Group>;
   readonly settings: Settings;
+  readonly engineSettings: EngineSettings;
   readonly text: string;
   readonly revision: string;
 }
@@ -180,6 +184,7 @@ function* assemble(parts: Parts, budget: Budget): Steps<PolicySnapshot> {
     dropped: Object.freeze(dropped),
     internals: Object.freeze({
       settingsText: parts.text,
+      engineSettings: parts.engineSettings,
       entries: parts.entries,
       groups,
       groupsByKey: parts.groups,

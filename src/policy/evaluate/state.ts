@@ -25,11 +25,12 @@ export class EvaluationState {
   shadowDeny: CompiledRule | undefined = undefined;
   shadowAllow: CompiledRule | undefined = undefined;
 
-  constructor(snapshot: PolicySnapshot, request: AuthzRequest) {
+  /** `admission`: instead of what peer authentication says; for explaining what later stages would have seen. */
+  constructor(snapshot: PolicySnapshot, request: AuthzRequest, admission?: Admission) {
     this.snapshot = snapshot;
     this.request = request;
     this.view = viewOf(snapshot, request.destination);
-    this.admission = admitConnection(this.view.mtls, request, snapshot.settings);
+    this.admission = admission ?? admitConnection(this.view.mtls, request, snapshot.settings);
     const http = this.admission.ok && this.admission.layer === 'http' ? request.http : undefined;
     this.context = new MatchContext(request, this.admission.ok && this.admission.hasIdentity, http);
     this.effects = new EffectsDraft(http);
