@@ -50,13 +50,23 @@ const subjects = ['alice', 'bob', 'group/carol'] as const;
 const some = <T>(values: readonly T[], maxLength = 2) =>
   fc.uniqueArray(fc.constantFrom(...values), { minLength: 1, maxLength });
 
+/** One or two fields, rarely more: rules that some requests meet. */
 function sparse<T extends object>(
   empty: T,
   fields: { readonly [K in keyof T]?: fc.Arbitrary<T[K]> },
 ): fc.Arbitrary<T> {
+  const names = Object.keys(fields) as (keyof T & string)[];
   return fc
-    .record(fields as { [K in keyof T]: fc.Arbitrary<T[K]> }, { requiredKeys: [] })
-    .map((chosen) => ({ ...empty, ...chosen }));
+    .uniqueArray(fc.constantFrom(...names), { minLength: 1, maxLength: 3, size: 'small' })
+    .chain((chosen) =>
+      fc.record(
+        Object.fromEntries(chosen.map((name) => [name, fields[name]])) as Record<
+          string,
+          fc.Arbitrary<unknown>
+        >,
+      ),
+    )
+    .map((values) => ({ ...empty, ...values }));
 }
 
 const source = sparse(emptySource, {
@@ -123,7 +133,10 @@ export const authorizationPolicy: fc.Arbitrary<CompilableResource> = fc
     dryRun: fc.constantFrom(false, false, false, true),
     action: fc.constantFrom('ALLOW', 'ALLOW', 'DENY', 'AUDIT', 'CUSTOM'),
     selector,
-    rules: fc.array(rule, { maxLength: 3 }),
+    rules: fc.oneof(
+      { weight: 9, arbitrary: fc.array(rule, { minLength: 1, maxLength: 3 }) },
+      { weight: 1, arbitrary: fc.constant([]) },
+    ),
   })
   .map(({ namespace, dryRun, action, selector: labels, rules }) => ({
     kind: 'AuthorizationPolicy' as const,

@@ -30,7 +30,7 @@ export function nearestMisses(
       for (const rule of rules) {
         if (rule.dropped !== undefined) continue;
         const trace = traceRule(rule, context);
-        if (!trace.matched) misses.push({ rule, trace });
+        if (!trace.matched && trace.failedClauses > 0) misses.push({ rule, trace });
       }
   return misses.sort(nearestFirst).slice(0, fewMisses);
 }

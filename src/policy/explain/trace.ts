@@ -21,9 +21,10 @@ export function tracePolicy(policy: CompiledPolicy, context: MatchContext): Poli
 
 export function traceRule(rule: CompiledRule, context: MatchContext): RuleTrace {
   const isPlain = context.http === undefined;
-  const from = rule.from.map((entry, index) => traceEntry(entry, index, context));
-  const to = rule.to.map((entry, index) => traceEntry(entry, index, context));
-  const when = rule.when.map((clause) => traceClause(clause, context));
+  const at: TracePoint = { context, isAllow: rule.policy.action === 'ALLOW' };
+  const from = rule.from.map((entry, index) => traceEntry(entry, index, at));
+  const to = rule.to.map((entry, index) => traceEntry(entry, index, at));
+  const when = rule.when.map((clause) => traceClause(clause, at));
   return {
     id: ruleId(rule),
     index: rule.index,
@@ -42,20 +43,26 @@ function plainNote(rule: CompiledRule): string {
     : 'this is a plain connection: the HTTP conditions are passed over';
 }
 
-function traceEntry(entry: Entry, index: number, context: MatchContext): EntryTrace {
-  const clauses = entry.map((clause) => traceClause(clause, context));
+function traceEntry(entry: Entry, index: number, at: TracePoint): EntryTrace {
+  const clauses = entry.map((clause) => traceClause(clause, at));
   return { index, matched: clauses.every(({ matched }) => matched), clauses };
 }
 
-export function traceClause(clause: Clause, context: MatchContext): ClauseTrace {
+interface TracePoint {
+  readonly context: MatchContext;
+  readonly isAllow: boolean;
+}
+
+/** On a plain connection an HTTP condition fails an ALLOW rule, and is passed over in any other (policy.md §3.7). */
+function traceClause(clause: Clause, { context, isAllow }: TracePoint): ClauseTrace {
   const { name, wanted, field } = clause;
-  const isPassedOver = field.isHttp && context.http === undefined;
+  const needsHttp = field.isHttp && context.http === undefined;
   return {
     field: name,
     wanted,
     got: readSafely(clause, context),
-    matched: isPassedOver || holdsSafely(clause, context),
-    note: isPassedOver ? 'needs HTTP' : clause.note,
+    matched: needsHttp ? !isAllow : holdsSafely(clause, context),
+    note: needsHttp ? 'needs HTTP' : clause.note,
   };
 }
 
