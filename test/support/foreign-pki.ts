@@ -113,3 +113,44 @@ async function extensionsOf(
 
 export const makeRoot = (name = 'O=test root'): Promise<TestCertificate> =>
   makeCertificate({ subject: name, isCa: true });
+
+export interface CsrShape {
+  readonly subject?: string;
+  readonly uris?: readonly string[];
+  readonly dnsNames?: readonly string[];
+  readonly ips?: readonly string[];
+  readonly emails?: readonly string[];
+  readonly extensions?: readonly x509.Extension[];
+  readonly keys?: TestKeyPair;
+}
+
+export interface TestCsr extends TestKeyPair {
+  readonly pem: string;
+  readonly der: Uint8Array;
+}
+
+/** A request as any client would make it, asking for whatever it likes. */
+export async function makeCsr(shape: CsrShape = {}): Promise<TestCsr> {
+  const keys = shape.keys ?? (await makeKeys());
+  const names: x509.JsonGeneralNames = [
+    ...(shape.uris ?? []).map((value) => ({ type: 'url' as const, value })),
+    ...(shape.dnsNames ?? []).map((value) => ({ type: 'dns' as const, value })),
+    ...(shape.ips ?? []).map((value) => ({ type: 'ip' as const, value })),
+    ...(shape.emails ?? []).map((value) => ({ type: 'email' as const, value })),
+  ];
+  const algorithm = keys.pair.publicKey.algorithm.name;
+  const csr = await x509.Pkcs10CertificateRequestGenerator.create(
+    {
+      name: shape.subject ?? '',
+      keys: keys.pair,
+      signingAlgorithm: { name: algorithm, hash: 'SHA-256' },
+      extensions: [
+        ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names, true)] : []),
+        ...(shape.extensions ?? []),
+      ],
+    },
+    provider,
+  );
+  const der = new Uint8Array(csr.rawData);
+  return { ...keys, der, pem: formatPem('CERTIFICATE REQUEST', der) };
+}

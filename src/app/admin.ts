@@ -1,0 +1,139 @@
+import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { unencryptedNotice } from '../adapters/key-store/index.ts';
+import type { ServingCertificate } from '../authority/index.ts';
+import { type AdminParts, adminServer, type BackupCopy, type Notice } from '../endpoints/admin/index.ts';
+import type { HealthCheck } from '../operations/check-health.ts';
+import { auditOf, type Operator } from '../operations/operator.ts';
+import { PageCursors } from '../operations/page-cursor.ts';
+import { listenOnSocket } from './admin-socket.ts';
+import type { Environment } from './environment.ts';
+import type { Issuing } from './issuing.ts';
+import { operatorToken } from './operator-token.ts';
+import { type BuildInfo, type LoadedSettings, type Settings } from './settings/index.ts';
+import type { State } from './state.ts';
+
+export interface AdminDoorParts {
+  readonly settings: Settings;
+  readonly shown: LoadedSettings['shown'];
+  readonly environment: Environment;
+  readonly state: State;
+  readonly issuing: Issuing;
+  readonly serving: ServingCertificate;
+  readonly readiness: readonly HealthCheck[];
+  readonly build: BuildInfo;
+}
+
+export interface AdminDoors {
+  readonly port: number;
+  readonly socket: string;
+  close(): Promise<void>;
+}
+
+/** The admin API on its Unix socket (trusted by the file system) and over https (trusted by token). */
+export async function openAdminDoors(door: AdminDoorParts): Promise<AdminDoors> {
+  const { settings, environment, state, serving } = door;
+  const { clock, random } = environment;
+  const http = {
+    logger: environment.logger.scoped('admin'),
+    clock,
+    random,
+    contentTypes: ['application/yaml'],
+  };
+  const parts = adminParts(door);
+  const local = await adminServer({ http, access: { kind: 'local' }, parts });
+  const token = operatorToken(state.paths.operatorToken, random);
+  const remote = await adminServer({
+    http: {
+      ...http,
+      credentials: serving.current(),
+      limits: { requestsPerMinute: settings.limits.adminRequestsPerMinute },
+    },
+    access: { kind: 'tokens', clock, tokens: [{ name: 'admin', role: 'admin', token }] },
+    parts,
+  });
+  const renewal = serving.onChange(({ chainPem, privateKeyPem }) =>
+    setCredentials(remote, chainPem, privateKeyPem),
+  );
+  await listenOnSocket(local, state.paths.adminSocket);
+  await remote.listen({ host: settings.adminAddress, port: settings.adminPort });
+  return {
+    port: portOf(remote),
+    socket: state.paths.adminSocket,
+    async close() {
+      renewal[Symbol.dispose]();
+      await Promise.all([local.close(), remote.close()]);
+    },
+  };
+}
+
+function adminParts(door: AdminDoorParts): AdminParts {
+  const { environment, state, issuing, readiness, build } = door;
+  const { clock, random } = environment;
+  const { store, authority, clockGuard } = state;
+  return {
+    store,
+    authority,
+    clock,
+    random,
+    cursors: new PageCursors(random.bytes(32)),
+    readiness,
+    settings: door.shown,
+    notices: () => notices(door),
+    version: { version: build.version, node: build.node },
+    issue: issuing.issueLocally,
+    backup: (operator) => backup(state, operator),
+    verifyAudit: state.verifyAudit,
+    async acceptClock(operator) {
+      await store.audit.append(
+        auditOf(operator, 'clock.accept', store.identity().instanceId, { now: clock.now() }),
+      );
+      clockGuard.accept();
+    },
+  };
+}
+
+function notices({ state, serving }: AdminDoorParts): readonly Notice[] {
+  const alarms = [...state.authority.status().alarms, ...serving.alarms()].map(({ code, message }) => ({
+    code,
+    message,
+    next: 'look into the server log; castellan explain CODE says what it means',
+  }));
+  if (state.keysAreEncrypted) return alarms;
+  return [
+    {
+      code: 'KEYS_UNENCRYPTED',
+      message: unencryptedNotice,
+      next: 'set authority.passphraseFile and make a new authority',
+    },
+    ...alarms,
+  ];
+}
+
+/** The copy lies beside the database, so that it can be as large, and is gone when it has been sent. */
+async function backup({ store, paths }: State, operator: Operator): Promise<BackupCopy> {
+  const directory = mkdtempSync(join(paths.directory, '.backup-'));
+  const file = join(directory, 'copy.db');
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  try {
+    const audit = auditOf(operator, 'store.backup', store.identity().instanceId);
+    const { bytes, at } = await store.maintenance.backup(file, audit);
+    const content = createReadStream(file);
+    content.once('close', remove);
+    return { bytes, at, content };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+function setCredentials(server: FastifyInstance, cert: string, key: string): void {
+  const tls = server.server as unknown as { setSecureContext(options: { cert: string; key: string }): void };
+  tls.setSecureContext({ cert, key });
+}
+
+export function portOf(server: FastifyInstance): number {
+  const address = server.server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}

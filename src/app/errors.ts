@@ -1,0 +1,29 @@
+import { defineErrors } from '../base/errors.ts';
+
+export const appErrors = defineErrors({
+  STATE_NOT_EMPTY: {
+    kind: 'precondition',
+    message: 'the state directory is not empty',
+    next: 'start the server with what is there, or choose an empty directory',
+  },
+  STATE_HALF_MADE: {
+    kind: 'precondition',
+    message: 'the state directory was never finished: its first initialisation was interrupted',
+    next: 'run castellan init (or up) again: nothing that is there has been used',
+  },
+  SOCKET_PATH_TOO_LONG: {
+    kind: 'invalid',
+    message: 'the path of a Unix socket is longer than 107 bytes',
+    next: 'choose a shorter state directory or set adminSocket',
+  },
+  SOCKET_IN_THE_WAY: {
+    kind: 'precondition',
+    message: 'something that is not a socket of ours is where the socket belongs',
+    next: 'remove it, or set adminSocket to another path',
+  },
+  BLOCKED_KEYS_MALFORMED: {
+    kind: 'invalid',
+    message: 'the file of blocked keys is malformed',
+    next: 'write one SHA-256 of a public key (SPKI) a line, 64 hexadecimal digits',
+  },
+});

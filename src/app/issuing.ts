@@ -1,0 +1,113 @@
+import type { Metrics } from '../adapters/telemetry/index.ts';
+import { impersonationRules } from '../identity/index.ts';
+import type { KeySetKeeper } from '../jwt/index.ts';
+import {
+  type IssueMetrics,
+  type IssueSvid,
+  type IssueSvidSettings,
+  issueLocally,
+  issueSvid,
+  type LocalIssuance,
+  type LocalIssueRequest,
+  RecordedStanding,
+} from '../operations/issue-svid/index.ts';
+import type { Operator } from '../operations/operator.ts';
+import { Registrations } from '../operations/registrations.ts';
+import { openAuthenticators } from './authenticators.ts';
+import type { Environment } from './environment.ts';
+import { keyPolicyOf } from './key-policy.ts';
+import type { Settings } from './settings/index.ts';
+import type { State } from './state.ts';
+
+export interface Issuing {
+  readonly issue: IssueSvid;
+  readonly issueLocally: (operator: Operator, request: LocalIssueRequest) => Promise<LocalIssuance>;
+  readonly keySets: readonly KeySetKeeper[];
+}
+
+export interface IssuingParts {
+  readonly settings: Settings;
+  readonly environment: Environment;
+  readonly state: State;
+  readonly metrics: Metrics;
+  readonly stack: AsyncDisposableStack;
+}
+
+/** D8: how long an idempotency key gives the same certificate. */
+const idempotencyMs = 5 * 60_000;
+
+/** The verbs that issue, joined to what is open. */
+export async function openIssuing(parts: IssuingParts): Promise<Issuing> {
+  const { settings, environment, state, stack } = parts;
+  const { clock, logger } = environment;
+  const { store, authority, clockGuard } = state;
+  const { trustDomain, clusterId } = settings;
+  const registrations = stack.use(
+    await Registrations.open({ resources: store.resources, clusterId, trustDomain, clock, logger }),
+  );
+  const standing = new RecordedStanding({
+    issuances: store.issuances,
+    revocations: store.revocations,
+    registrations: () => registrations.current(),
+    identity: () => store.identity(),
+    clock,
+    logger: logger.scoped('ca'),
+  });
+  const keepers = stack.use(new DisposableStack());
+  const { chain, keySets } = openAuthenticators({
+    settings,
+    environment,
+    standing,
+    joinTokens: store.joinTokens,
+    stack: keepers,
+  });
+  const keyPolicy = keyPolicyOf(settings);
+  const issue = issueSvid({
+    authenticators: chain,
+    authenticationRules: { plaintextAllowed: settings.plaintext.authenticate, strict: settings.csr.strict },
+    impersonation: impersonationRules({
+      trustDomain,
+      clusterId,
+      trustedAccounts: settings.trustedNodeAccounts,
+    }),
+    registrations: () => registrations.current(),
+    authority,
+    keyPolicy,
+    store,
+    records: standing,
+    clock,
+    clockGuard,
+    metrics: issueMetrics(parts.metrics),
+    logger: logger.scoped('ca'),
+    settings: issueSettings(settings),
+  });
+  const signing = { authority, clock, clockGuard, idempotencyMs, issuances: store.issuances };
+  return {
+    issue,
+    keySets,
+    issueLocally: (operator, request) =>
+      issueLocally({ ...signing, trustDomain, keyPolicy }, operator, request),
+  };
+}
+
+function issueSettings({ csr, limits }: Settings): IssueSvidSettings {
+  return {
+    strictCsr: csr.strict,
+    perSource: { perSecond: limits.perSourcePerSecond, burst: limits.perSourceBurst },
+    perIdentity: { perSecond: limits.perIdentityPerSecond, burst: limits.perIdentityBurst },
+    maxInFlight: limits.maxQueuedIssuances,
+    idempotencyMs,
+  };
+}
+
+function issueMetrics(metrics: Metrics): IssueMetrics {
+  return {
+    begin() {
+      const startedAt = performance.now();
+      metrics.csrReceived();
+      return (outcome) =>
+        metrics.csrFinished({ ...outcome, seconds: (performance.now() - startedAt) / 1000 });
+    },
+    limitHit: (limit) => metrics.limitHit(limit),
+  };
+}

@@ -1,0 +1,180 @@
+import { ephemeralKeys } from '../adapters/key-store/index.ts';
+import { Metrics } from '../adapters/telemetry/index.ts';
+import { openServingCertificate, type ServingCertificate, serverId } from '../authority/index.ts';
+import { sleep } from '../base/clock.ts';
+import { ulid } from '../base/random.ts';
+import { observabilityServer } from '../endpoints/observability/server.ts';
+import type { HealthCheck } from '../operations/check-health.ts';
+import type { Store } from '../operations/ports/index.ts';
+import type { GrpcLimits } from '../wire/grpc/limits.ts';
+import { openAdminDoors, portOf } from './admin.ts';
+import { type CsrListeners, openCsrListeners } from './csr-listeners.ts';
+import { type Endpoints, hostPort, removeEndpoints, writeEndpoints } from './endpoints-file.ts';
+import type { Environment } from './environment.ts';
+import { followHealth } from './follow-health.ts';
+import { type Issuing, openIssuing } from './issuing.ts';
+import { sampleKeySets, sampleState } from './metric-sources.ts';
+import { readinessChecks } from './readiness.ts';
+import { recordServing } from './record-serving.ts';
+import { type BuildInfo, buildInfo, type LoadedSettings, type Settings } from './settings/index.ts';
+import { openState, type State } from './state.ts';
+import { keepRecordsPruned } from './upkeep.ts';
+
+export interface ServerOptions {
+  readonly loaded: LoadedSettings;
+  readonly environment: Environment;
+  /** For tests of limits. */
+  readonly grpcLimits?: Partial<GrpcLimits>;
+}
+
+/** A server with every door open. Disposing of it drains first. */
+export interface RunningServer extends AsyncDisposable {
+  readonly endpoints: Endpoints;
+  /** Sentences an operator should read at the start. */
+  readonly notices: readonly string[];
+  readonly state: State;
+  readonly csr: CsrListeners;
+  /** Not ready from now on; after the shutdown delay no new connections, open calls may end, then everything closes. */
+  close(): Promise<void>;
+}
+
+const drainMs = 10_000;
+
+/** Opens what the state directory holds and serves it; throws a typed error that says what is missing. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  await using opening = new AsyncDisposableStack();
+  const core = await openCore(options, opening);
+  const { csr, endpoints } = await openDoors(core, options, opening);
+  const { loaded, environment } = options;
+  const { store, paths, warnings } = core.state;
+  await auditLife(store, environment, 'server.start');
+  writeEndpoints(paths.endpoints, endpoints);
+  const stack = opening.move();
+  const close = async () => {
+    core.lifecycle.isDraining = true;
+    csr.health.setAll(false);
+    removeEndpoints(paths.endpoints);
+    const { shutdownDelay } = loaded.settings;
+    if (shutdownDelay > 0) await sleep(environment.clock, shutdownDelay);
+    await auditLife(store, environment, 'server.stop').catch(() => undefined);
+    await stack.disposeAsync();
+  };
+  let closing: Promise<void> | undefined;
+  const closeOnce = () => (closing ??= close());
+  return {
+    endpoints,
+    csr,
+    state: core.state,
+    notices: [...loaded.notices, ...warnings],
+    close: closeOnce,
+    [Symbol.asyncDispose]: closeOnce,
+  };
+}
+
+/** What works without a door. */
+interface Core {
+  readonly state: State;
+  readonly serving: ServingCertificate;
+  readonly issuing: Issuing;
+  readonly metrics: Metrics;
+  readonly readiness: readonly HealthCheck[];
+  readonly build: BuildInfo;
+  readonly lifecycle: { isDraining: boolean };
+}
+
+async function openCore(options: ServerOptions, stack: AsyncDisposableStack): Promise<Core> {
+  const { loaded, environment } = options;
+  const { settings } = loaded;
+  const build = buildInfo();
+  const metrics = new Metrics({ version: build.version, component: 'server' });
+  const state = await openState(settings, environment, stack);
+  const serving = stack.use(await openServing(options, state));
+  const issuing = await openIssuing({ settings, environment, state, metrics, stack });
+  const lifecycle = { isDraining: false };
+  const readiness = readinessChecks({ state, serving, isDraining: () => lifecycle.isDraining });
+  sampleState(metrics, state, environment.clock);
+  sampleKeySets(metrics, issuing.keySets, environment.clock);
+  stack.use(keepRecordsPruned(state.store, settings.retention, environment));
+  return { state, serving, issuing, metrics, readiness, build, lifecycle };
+}
+
+async function openDoors(
+  core: Core,
+  options: ServerOptions,
+  stack: AsyncDisposableStack,
+): Promise<{ readonly csr: CsrListeners; readonly endpoints: Endpoints }> {
+  const { loaded, environment, grpcLimits } = options;
+  const { settings, shown } = loaded;
+  const { state, serving, issuing, readiness, build, lifecycle } = core;
+  const { issue } = issuing;
+  const csr = await openCsrListeners({ settings, environment, state, serving, issue, grpcLimits });
+  // A start that fails half-way has no calls to wait for.
+  stack.defer(() => csr.drain(lifecycle.isDraining ? drainMs : 0));
+  const admin = await openAdminDoors({
+    settings,
+    shown,
+    environment,
+    state,
+    issuing,
+    serving,
+    readiness,
+    build,
+  });
+  stack.defer(() => admin.close());
+  const observability = await openObservability(core, settings, environment);
+  stack.defer(() => observability.close());
+  stack.use(followHealth(csr.health, readiness, environment.clock));
+  const { csrAddress, adminAddress, observabilityAddress } = settings;
+  const plaintext = csr.plaintextPort;
+  return {
+    csr,
+    endpoints: {
+      csr: hostPort(csrAddress, csr.port),
+      ...(plaintext === undefined ? {} : { csrPlaintext: hostPort('127.0.0.1', plaintext) }),
+      admin: hostPort(adminAddress, admin.port),
+      adminSocket: `unix:${admin.socket}`,
+      observability: hostPort(observabilityAddress, portOf(observability)),
+    },
+  };
+}
+
+async function openObservability(core: Core, settings: Settings, environment: Environment) {
+  const { metrics, readiness, build } = core;
+  const { clock, random, logger } = environment;
+  const server = await observabilityServer({
+    http: { logger: logger.scoped('observability'), clock, random },
+    metrics,
+    readiness,
+    liveness: [{ name: 'process', check: () => ({ ok: true }) }],
+    version: { version: build.version, node: build.node },
+  });
+  await server.listen({ host: settings.observabilityAddress, port: settings.observabilityPort });
+  return server;
+}
+
+function openServing({ loaded, environment }: ServerOptions, state: State): Promise<ServingCertificate> {
+  const { serving } = loaded.settings;
+  const { clock, logger } = environment;
+  return openServingCertificate({
+    authority: state.authority,
+    keys: ephemeralKeys,
+    clock,
+    logger: logger.scoped('ca'),
+    dnsNames: serving.dnsNames,
+    ips: serving.ips,
+    record: recordServing(state.store, serverId(state.authority.trustDomain), environment),
+  });
+}
+
+async function auditLife(store: Store, environment: Environment, action: 'server.start' | 'server.stop') {
+  const { clock, random } = environment;
+  await store.audit.append({
+    actor: 'castellan',
+    actorMethod: 'local',
+    action,
+    object: store.identity().instanceId,
+    result: 'success',
+    requestId: ulid(clock.now(), random),
+    detail: {},
+  });
+}
