@@ -7,6 +7,7 @@ import {
   readCertificateStructure,
 } from './certificate-structure.ts';
 import { checkDer } from './der-gate.ts';
+import { plainBytes } from './der-reader.ts';
 import { x509Errors } from './errors.ts';
 import { type Extension, findDuplicate, type KeyUsage, type NameConstraints } from './extensions.ts';
 import type { SubjectAltName } from './general-names.ts';
@@ -48,7 +49,8 @@ export interface Certificate {
  * Reads one certificate by gate and allow-list: DER, v3, RFC 5280 times, keys and signature algorithms we know, no
  * extension twice. Throws CERTIFICATE_MALFORMED, or KEY_REFUSED for a key that is outside the allow-list.
  */
-export function parseCertificate(der: Uint8Array): Certificate {
+export function parseCertificate(bytes: Uint8Array): Certificate {
+  const der = plainBytes(bytes);
   try {
     checkDer(der, certificateLimits);
     return build(der, readCertificateStructure(der));

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { isCastellanError } from '../base/errors.ts';
 import { checkDer } from './der-gate.ts';
-import { contextConstructed, DerCursor, oidText, tags } from './der-reader.ts';
+import { contextConstructed, DerCursor, oidText, plainBytes, tags } from './der-reader.ts';
 import { x509Errors } from './errors.ts';
 import {
   type Extension,
@@ -12,7 +12,7 @@ import {
   readSubjectAltName,
 } from './extensions.ts';
 import { csrLimits, maxCsrAttributes, maxCsrBytes, maxCsrPemChars, maxSubjectBytes } from './limits.ts';
-import { hasCommonName, readName } from './name.ts';
+import { hasCommonName, type NameAttribute, readName } from './name.ts';
 import { oids } from './oids.ts';
 import { readSinglePem } from './pem.ts';
 import { type KeyPolicy, type PublicKey, parsePublicKey } from './public-key.ts';
@@ -32,14 +32,30 @@ export interface RequestedNames {
 }
 
 /** A certificate signing request that passed gate, key policy and proof of possession. */
-export interface Csr {
+export class Csr {
   readonly der: Uint8Array;
-  /** Lower-case hex. */
-  readonly sha256: string;
   readonly publicKey: PublicKey;
   /** Whether the subject has a CN that is not empty: all that is taken from it (csr-api.md §1.6). */
   readonly hasCommonName: boolean;
   readonly requested: RequestedNames;
+
+  constructor(
+    der: Uint8Array,
+    publicKey: PublicKey,
+    subject: readonly NameAttribute[],
+    requested: RequestedNames,
+  ) {
+    this.der = der;
+    this.publicKey = publicKey;
+    this.hasCommonName = hasCommonName(subject);
+    this.requested = requested;
+    Object.freeze(this);
+  }
+
+  /** Lower-case hex. */
+  get sha256(): string {
+    return hash('sha256', this.der, 'hex');
+  }
 }
 
 const pemLabels = ['CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST'];
@@ -50,8 +66,9 @@ export function parseCsrPem(pem: string, policy: KeyPolicy): Csr {
   return parseCsrDer(readSinglePem(pem, pemLabels), policy);
 }
 
-export function parseCsrDer(der: Uint8Array, policy: KeyPolicy): Csr {
-  if (der.length > maxCsrBytes) throw x509Errors.CSR_TOO_LARGE();
+export function parseCsrDer(bytes: Uint8Array, policy: KeyPolicy): Csr {
+  if (bytes.length > maxCsrBytes) throw x509Errors.CSR_TOO_LARGE();
+  const der = plainBytes(bytes);
   checkDer(der, csrLimits);
   try {
     return readCsr(der, policy);
@@ -92,13 +109,8 @@ function readCsr(der: Uint8Array, policy: KeyPolicy): Csr {
   const using = requireSignatureAlgorithm(outer.raw(algorithm), publicKey);
   if (!verifySignature(using, publicKey, { data: outer.raw(signed), signature }))
     throw x509Errors.CSR_SIGNATURE_INVALID();
-  return Object.freeze({
-    der,
-    sha256: hash('sha256', der, 'hex'),
-    publicKey,
-    hasCommonName: hasCommonName(readName(info.raw(subject))),
-    requested: readRequested(attributes === undefined ? [] : readAttributes(info.inside(attributes))),
-  });
+  const extensions = attributes === undefined ? [] : readAttributes(info.inside(attributes));
+  return new Csr(der, publicKey, readName(info.raw(subject)), readRequested(extensions));
 }
 
 /** The extensions of the extensionRequest attribute; other attributes are ignored, up to a number (C22, C25). */

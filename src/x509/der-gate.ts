@@ -3,7 +3,7 @@
  * of bounded size, depth and number of nodes. What it lets through, any parser reads the same way.
  */
 import { isUtf8 } from 'node:buffer';
-import { derError, readTlv, type Tlv, tags } from './der-reader.ts';
+import { derError, Header, type Tlv, tags } from './der-reader.ts';
 
 export interface DerLimits {
   readonly maxBytes: number;
@@ -27,6 +27,8 @@ export function checkDer(bytes: Uint8Array, limits: DerLimits): void {
 class Walk {
   readonly #bytes: Uint8Array;
   readonly #limits: DerLimits;
+  /** One header for the whole walk: a gate that allocates for every value is most of the cost of a small CSR. */
+  readonly #header = new Header();
   #nodes = 0;
 
   constructor(bytes: Uint8Array, limits: DerLimits) {
@@ -39,13 +41,14 @@ class Walk {
     if (depth > this.#limits.maxDepth) throw derError(`deeper than ${this.#limits.maxDepth} levels`, at);
     if (++this.#nodes > this.#limits.maxNodes)
       throw derError(`more than ${this.#limits.maxNodes} values`, at);
-    const tlv = readTlv(this.#bytes, at, limit);
+    const tlv = this.#header.read(this.#bytes, at, limit);
+    const { valueStart, end } = tlv;
     if (isConstructed(tlv)) {
-      for (let next = tlv.valueStart; next < tlv.end; ) next = this.one(next, tlv.end, depth + 1);
+      for (let next = valueStart; next < end; ) next = this.one(next, end, depth + 1);
     } else {
       checkPrimitive(this.#bytes, tlv, this.#limits.strictText);
     }
-    return tlv.end;
+    return end;
   }
 }
 
@@ -93,7 +96,8 @@ function checkBoolean(bytes: Uint8Array, tlv: Tlv): void {
 function checkInteger(bytes: Uint8Array, tlv: Tlv): void {
   const length = tlv.end - tlv.valueStart;
   if (length === 0) throw derError('INTEGER without content', tlv.start);
-  const [first, second] = [bytes[tlv.valueStart] as number, bytes[tlv.valueStart + 1] as number];
+  const first = bytes[tlv.valueStart] as number;
+  const second = bytes[tlv.valueStart + 1] as number;
   if (length > 1 && ((first === 0x00 && second < 0x80) || (first === 0xff && second >= 0x80)))
     throw derError('INTEGER not in its shortest form', tlv.start);
 }
@@ -133,35 +137,36 @@ function checkTime(bytes: Uint8Array, tlv: Tlv): void {
 }
 
 function checkText(bytes: Uint8Array, tlv: Tlv, strict: boolean): void {
-  const text = bytes.subarray(tlv.valueStart, tlv.end);
   switch (tlv.tag) {
     case tags.utf8String:
-      if (!isUtf8(text)) throw derError('UTF8String that is not UTF-8', tlv.start);
+      if (!isUtf8(bytes.subarray(tlv.valueStart, tlv.end)))
+        throw derError('UTF8String that is not UTF-8', tlv.start);
       return;
     case tags.printableString:
-      if (!text.every(strict ? isPrintable : isAscii))
-        throw derError('PrintableString with other characters', tlv.start);
-      return;
+      return requireEach(bytes, tlv, strict ? isPrintable : isAscii);
     case tags.ia5String:
     case tags.visibleString:
-      if (!text.every(isAscii)) throw derError('IA5String with other characters', tlv.start);
-      return;
+      return requireEach(bytes, tlv, isAscii);
     case tags.numericString:
-      if (!text.every((c) => c === 0x20 || (c >= 0x30 && c <= 0x39)))
-        throw derError('NumericString with other characters', tlv.start);
-      return;
+      return requireEach(bytes, tlv, isNumeric);
     case tags.bmpString:
-      if (text.length % 2 !== 0) throw derError('BMPString of odd length', tlv.start);
+      if ((tlv.end - tlv.valueStart) % 2 !== 0) throw derError('BMPString of odd length', tlv.start);
       return;
     case tags.universalString:
-      if (text.length % 4 !== 0) throw derError('UniversalString of a bad length', tlv.start);
+      if ((tlv.end - tlv.valueStart) % 4 !== 0) throw derError('UniversalString of a bad length', tlv.start);
       return;
     default:
       throw derError('a type that X.509 does not use', tlv.start);
   }
 }
 
+function requireEach(bytes: Uint8Array, tlv: Tlv, isAllowed: (c: number) => boolean): void {
+  for (let i = tlv.valueStart; i < tlv.end; i++)
+    if (!isAllowed(bytes[i] as number)) throw derError('a string with characters of another type', tlv.start);
+}
+
 const isAscii = (c: number): boolean => c < 0x80;
+const isNumeric = (c: number): boolean => c === 0x20 || (c >= 0x30 && c <= 0x39);
 
 const printable = new Set(
   new TextEncoder().encode("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?"),

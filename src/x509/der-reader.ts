@@ -41,30 +41,46 @@ export function derError(rule: string, offset: number): Error {
   });
 }
 
+/** The least length that needs so many octets. */
+const shortestFor = [0, 0x80, 0x100, 0x10000, 0x1000000];
+
 /**
- * Reads one header: low tag number, definite length in its shortest form (X.690 §10.1), value inside `limit`.
- * Every reader of ours goes through here, so none of them can be talked into another reading of a length.
+ * Where a header is read to. `read` accepts a low tag number and a definite length in its shortest form (X.690
+ * §10.1) whose value ends inside `limit`. Gate and cursors all read through here, so none of them can be talked into
+ * another reading of a length.
  */
-export function readTlv(bytes: Uint8Array, at: number, limit: number): Tlv {
-  if (at + 2 > limit) throw derError('truncated header', at);
-  const tag = bytes[at] as number;
-  if ((tag & 0x1f) === 0x1f) throw derError('long-form tag', at);
-  const first = bytes[at + 1] as number;
-  let length = first;
-  let valueStart = at + 2;
-  if (first >= 0x80) {
-    const count = first & 0x7f;
-    if (count === 0) throw derError('indefinite length', at);
-    if (count > 4) throw derError('length of more than four bytes', at);
-    if (valueStart + count > limit) throw derError('truncated length', at);
-    length = 0;
-    for (let i = 0; i < count; i++) length = length * 256 + (bytes[valueStart + i] as number);
-    if (length < 0x80 || length < 256 ** (count - 1)) throw derError('length not in its shortest form', at);
-    valueStart += count;
+export class Header implements Tlv {
+  tag = 0;
+  start = 0;
+  valueStart = 0;
+  end = 0;
+
+  read(bytes: Uint8Array, at: number, limit: number): this {
+    if (at + 2 > limit) throw derError('truncated header', at);
+    const tag = bytes[at] as number;
+    if ((tag & 0x1f) === 0x1f) throw derError('long-form tag', at);
+    this.tag = tag;
+    this.start = at;
+    const first = bytes[at + 1] as number;
+    this.valueStart = at + 2;
+    const length = first < 0x80 ? first : this.#longLength(bytes, first & 0x7f, limit);
+    this.end = this.valueStart + length;
+    if (this.end > limit) throw derError('value longer than what holds it', at);
+    return this;
   }
-  const end = valueStart + length;
-  if (end > limit) throw derError('value longer than what holds it', at);
-  return { tag, start: at, valueStart, end };
+
+  /** The length in `count` octets after the first; moves `valueStart` behind them. */
+  #longLength(bytes: Uint8Array, count: number, limit: number): number {
+    if (count === 0) throw derError('indefinite length', this.start);
+    if (count > 4) throw derError('length of more than four bytes', this.start);
+    if (this.valueStart + count > limit) throw derError('truncated length', this.start);
+    let length = 0;
+    for (let i = 0; i < count; i++) length = length * 256 + (bytes[this.valueStart + i] as number);
+    if (length < (shortestFor[count] as number))
+      throw derError('length not in its shortest form', this.start);
+    this.valueStart += count;
+    return length;
+  }
 }
 
 /** Walks the members of one constructed value in order. Throws DER_MALFORMED when they are not as expected. */
@@ -85,7 +101,7 @@ export class DerCursor {
 
   next(what: string): Tlv {
     if (this.atEnd) throw derError(`${what} is missing`, this.#at);
-    const tlv = readTlv(this.bytes, this.#at, this.#end);
+    const tlv = new Header().read(this.bytes, this.#at, this.#end);
     this.#at = tlv.end;
     return tlv;
   }
@@ -131,8 +147,18 @@ export class DerCursor {
   }
 }
 
+/** Below 2.5.4 (name attributes) and 2.5.29 (extensions) stand nearly all that occur: their texts are ready. */
+const directoryOids: Readonly<Record<number, readonly string[]>> = {
+  4: Array.from({ length: 128 }, (_, n) => `2.5.4.${n}`),
+  29: Array.from({ length: 128 }, (_, n) => `2.5.29.${n}`),
+};
+
 /** An OBJECT IDENTIFIER's content octets in dotted form; arcs of any size stay exact (no 32-bit truncation). */
 export function oidText(bytes: Uint8Array, start: number, end: number): string {
+  if (end - start === 3 && bytes[start] === 0x55) {
+    const known = directoryOids[bytes[start + 1] as number]?.[bytes[start + 2] as number];
+    if (known !== undefined) return known;
+  }
   let text = '';
   let arc = 0;
   let big: bigint | undefined;
@@ -149,4 +175,14 @@ export function oidText(bytes: Uint8Array, start: number, end: number): string {
     big = undefined;
   }
   return text;
+}
+
+/** The same octets as a plain Uint8Array: parts of a Buffer are Buffers, which cost several times as much to make. */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  return Buffer.isBuffer(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) : bytes;
+}
+
+/** Octets as text, one character each. */
+export function latin1(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.prototype.latin1Slice.call(bytes, start, end);
 }

@@ -1,5 +1,14 @@
-import { context, contextConstructed, type DerCursor, derError, oidText, type Tlv } from './der-reader.ts';
-import { derSequence, derValue } from './der-writer.ts';
+import {
+  context,
+  contextConstructed,
+  type DerCursor,
+  derError,
+  latin1,
+  oidText,
+  type Tlv,
+  tags,
+} from './der-reader.ts';
+import { type BackwardWriter, derValue } from './der-writer.ts';
 import { formatIp, parseIp } from './ip-address.ts';
 import { maxSanEntries } from './limits.ts';
 
@@ -54,15 +63,13 @@ function checkOtherName(names: DerCursor, name: Tlv): void {
 
 /** Visible ASCII only: control characters, NUL first of all, have split names from what was shown (C30). */
 function readAscii(names: DerCursor, name: Tlv): string {
-  let text = '';
+  if (name.end === name.valueStart) throw derError('an empty name', name.start);
   for (let i = name.valueStart; i < name.end; i++) {
     const c = names.bytes[i] as number;
     if (c < 0x20 || c > 0x7e)
       throw derError('a name with characters that are not printable ASCII', name.start);
-    text += String.fromCharCode(c);
   }
-  if (text === '') throw derError('an empty name', name.start);
-  return text;
+  return latin1(names.bytes, name.valueStart, name.end);
 }
 
 function readIp(names: DerCursor, name: Tlv): string {
@@ -72,19 +79,24 @@ function readIp(names: DerCursor, name: Tlv): string {
   return formatIp(octets);
 }
 
-const ascii = (text: string): Uint8Array => Buffer.from(text, 'latin1');
+/** Writes GeneralNames as they will be read: the URI first, then DNS names, then addresses. */
+export function putGeneralNames(
+  out: BackwardWriter,
+  names: {
+    readonly uri: string;
+    readonly dnsNames?: readonly string[] | undefined;
+    readonly ips?: readonly string[] | undefined;
+  },
+): void {
+  const end = out.length;
+  for (const ip of names.ips?.toReversed() ?? []) out.put(derValue(context(7), parseIp(ip)));
+  for (const name of names.dnsNames?.toReversed() ?? []) putText(out, context(2), name);
+  putText(out, context(6), names.uri);
+  out.wrap(tags.sequence, end);
+}
 
-/** Writes GeneralNames: the URI first, then DNS names, then addresses. */
-export function derGeneralNames(names: {
-  readonly uri: string;
-  readonly dnsNames?: readonly string[] | undefined;
-  readonly ips?: readonly string[] | undefined;
-}): Uint8Array {
-  const uri = derValue(context(6), ascii(names.uri));
-  if (names.dnsNames === undefined && names.ips === undefined) return derSequence(uri);
-  return derSequence(
-    uri,
-    ...(names.dnsNames ?? []).map((name) => derValue(context(2), ascii(name))),
-    ...(names.ips ?? []).map((ip) => derValue(context(7), parseIp(ip))),
-  );
+function putText(out: BackwardWriter, tag: number, text: string): void {
+  const end = out.length;
+  out.putAscii(text);
+  out.wrap(tag, end);
 }

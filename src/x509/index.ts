@@ -21,14 +21,14 @@ export {
   serialHex,
 } from './certificate.ts';
 export { Crl, parseCrl, parseCrlsPem } from './crl.ts';
-export { type Csr, parseCsrDer, parseCsrPem, type RequestedNames } from './csr.ts';
+export { Csr, parseCsrDer, parseCsrPem, type RequestedNames } from './csr.ts';
 export { checkDer, type DerLimits } from './der-gate.ts';
 export { type CertificateDescription, describeCertificate, lintCertificate } from './describe.ts';
 export { x509Errors } from './errors.ts';
 export type { KeyUsage } from './extensions.ts';
 export type { SubjectAltName } from './general-names.ts';
 export { formatIp, parseIp } from './ip-address.ts';
-export { type IssuedLeaf, type Issuer, issueLeaf } from './issue-leaf.ts';
+export { IssuedLeaf, type Issuer, issueLeaf } from './issue-leaf.ts';
 export { type LeafProfile, type LeafRequest, leafProfile } from './leaf-profile.ts';
 export type { LintContext, LintFinding } from './lint.ts';
 export { formatName } from './name.ts';

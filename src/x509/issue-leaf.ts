@@ -1,15 +1,14 @@
 import { hash } from 'node:crypto';
 import { equalBytes } from '../base/bytes.ts';
 import { type Certificate, serialHex } from './certificate.ts';
-import { checkDer } from './der-gate.ts';
 import { DerCursor, tags } from './der-reader.ts';
 import { derBitString, derSequence } from './der-writer.ts';
 import { x509Errors } from './errors.ts';
 import type { LeafProfile, LeafRequest } from './leaf-profile.ts';
 import { buildLeafTbs } from './leaf-tbs.ts';
-import { certificateLimits } from './limits.ts';
 import { type LintedTbs, requireLinted } from './lint.ts';
 import { leafRules } from './lint-leaf.ts';
+import { keyIdOf } from './public-key.ts';
 import { maxSignatureBytes, signTbs } from './sign-tbs.ts';
 import { signatureAlgorithmOf } from './signature-algorithm.ts';
 import type { Signer } from './signer.ts';
@@ -20,14 +19,26 @@ export interface Issuer {
   readonly signer: Signer;
 }
 
-export interface IssuedLeaf {
+/** A finished leaf. Times are what the certificate says: whole seconds, in milliseconds. */
+export class IssuedLeaf {
   readonly der: Uint8Array;
   /** Lower-case hex, as `Certificate.serial`. */
   readonly serial: string;
-  readonly sha256: string;
-  /** What the certificate says: whole seconds, in milliseconds. */
   readonly notBefore: number;
   readonly notAfter: number;
+
+  constructor(der: Uint8Array, request: LeafRequest) {
+    this.der = der;
+    this.serial = serialHex(request.serial);
+    this.notBefore = wholeSeconds(request.notBefore);
+    this.notAfter = wholeSeconds(request.notAfter);
+    Object.freeze(this);
+  }
+
+  /** Lower-case hex. */
+  get sha256(): string {
+    return hash('sha256', this.der, 'hex');
+  }
 }
 
 /**
@@ -43,7 +54,9 @@ export async function issueLeaf(
 ): Promise<IssuedLeaf> {
   const { certificate, signer } = issuer;
   if (equalBytes(request.spkiDer, certificate.publicKey.spkiDer)) throw x509Errors.KEY_IS_ISSUER_KEY();
-  const linted = requireLinted(buildLeafTbs(certificate, profile, request), leafRules, {
+  const keyId = keyIdOf(request.spkiDer);
+  const linted = requireLinted(buildLeafTbs(certificate, profile, request, keyId), leafRules, {
+    keyId,
     now,
     issuer: certificate,
     profile,
@@ -55,13 +68,7 @@ export async function issueLeaf(
   const signature = await signTbs({ certificate, signer }, linted);
   const der = assemble(certificate, linted, signature);
   requireSame(der, linted, signature);
-  return {
-    der,
-    serial: serialHex(request.serial),
-    sha256: hash('sha256', der, 'hex'),
-    notBefore: wholeSeconds(request.notBefore),
-    notAfter: wholeSeconds(request.notAfter),
-  };
+  return new IssuedLeaf(der, request);
 }
 
 const wholeSeconds = (ms: number): number => Math.floor(ms / 1000) * 1000;
@@ -70,9 +77,11 @@ function assemble(issuer: Certificate, tbs: LintedTbs, signature: Uint8Array): U
   return derSequence(tbs, signatureAlgorithmOf(issuer.publicKey.algorithm).der, derBitString(signature));
 }
 
-/** Reads the finished bytes again: what goes out holds exactly what was linted, and exactly one certificate. */
+/**
+ * Reads the finished bytes again: what goes out is one certificate and holds exactly the bytes that were linted
+ * (which passed the gate), their algorithm, and the signature.
+ */
 function requireSame(der: Uint8Array, tbs: LintedTbs, signature: Uint8Array): void {
-  checkDer(der, certificateLimits);
   const outer = new DerCursor(der).enter(tags.sequence, 'the certificate');
   const signed = outer.raw(outer.expect(tags.sequence, 'the signed part'));
   const algorithm = outer.raw(outer.expect(tags.sequence, 'the signature algorithm'));

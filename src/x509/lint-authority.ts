@@ -1,6 +1,6 @@
 import { equalBytes } from '../base/bytes.ts';
 import { type LintRule, rule } from './lint.ts';
-import { commonRules, spiffeIdOf } from './lint-common.ts';
+import { commonRules } from './lint-common.ts';
 
 /** X509-SVID §4 for signing certificates: roots and intermediates. */
 export const authorityRules: readonly LintRule[] = [
@@ -31,7 +31,7 @@ export const authorityRules: readonly LintRule[] = [
   rule(
     'spiffe_id_has_no_path',
     'the SPIFFE ID of an authority has a path (X-06)',
-    (view) => view.known.san === undefined || spiffeIdOf(view)?.path === '',
+    (view) => view.known.san === undefined || view.uriId?.path === '',
   ),
   rule(
     'is_an_svid',

@@ -1,19 +1,12 @@
 import { equalBytes } from '../base/bytes.ts';
-import { SpiffeId } from '../spiffe/index.ts';
 import { isCritical } from './certificate-structure.ts';
 import { findDuplicate } from './extensions.ts';
-import { type LintRule, type LintView, rule } from './lint.ts';
+import { type LintRule, rule } from './lint.ts';
 import { oids } from './oids.ts';
 import { hasAllowedShape, keyIdOf } from './public-key.ts';
 import { findSignatureAlgorithm, signatureAlgorithmOf } from './signature-algorithm.ts';
 
 const emptyNameBytes = 2;
-
-/** The one URI of the SAN as a SPIFFE ID, if it is one. */
-export function spiffeIdOf({ known }: LintView): SpiffeId | undefined {
-  const uris = known.san?.uris ?? [];
-  return uris.length === 1 ? SpiffeId.tryParse(uris[0] as string) : undefined;
-}
 
 /** Rules that leaves and authorities share. */
 export const commonRules: readonly LintRule[] = [
@@ -89,10 +82,10 @@ export const commonRules: readonly LintRule[] = [
   rule(
     'subject_key_id_is_key_hash',
     'the subject key identifier is absent or not the truncated SHA-256 of the key',
-    ({ tbs, known }) =>
+    ({ tbs, known, context }) =>
       known.subjectKeyId !== undefined &&
       hasAllowedShape(tbs.spkiDer) &&
-      equalBytes(known.subjectKeyId, keyIdOf(tbs.spkiDer)),
+      equalBytes(known.subjectKeyId, context.keyId ?? keyIdOf(tbs.spkiDer)),
     'warning',
   ),
   rule(

@@ -1,7 +1,7 @@
 import { equalBytes } from '../base/bytes.ts';
 import { isCritical } from './certificate-structure.ts';
 import { type LintRule, type LintView, rule } from './lint.ts';
-import { commonRules, spiffeIdOf } from './lint-common.ts';
+import { commonRules } from './lint-common.ts';
 import { readName } from './name.ts';
 import { oids } from './oids.ts';
 
@@ -30,19 +30,18 @@ export const leafRules: readonly LintRule[] = [
     'there is not exactly one URI among the names',
     ({ known }) => known.san?.uris.length === 1,
   ),
-  rule('uri_is_spiffe_id', 'the URI is not a SPIFFE ID', (view) => spiffeIdOf(view) !== undefined),
-  rule('spiffe_id_has_path', 'the SPIFFE ID has no path', (view) => spiffeIdOf(view)?.path !== ''),
+  rule('uri_is_spiffe_id', 'the URI is not a SPIFFE ID', (view) => view.uriId !== undefined),
+  rule('spiffe_id_has_path', 'the SPIFFE ID has no path', (view) => view.uriId?.path !== ''),
   rule(
     'spiffe_id_in_trust_domain',
     'the SPIFFE ID is of another trust domain',
     (view) =>
-      view.context.profile === undefined ||
-      spiffeIdOf(view)?.trustDomain === view.context.profile.trustDomain,
+      view.context.profile === undefined || view.uriId?.trustDomain === view.context.profile.trustDomain,
   ),
   rule(
     'spiffe_id_is_the_entitled_one',
     'the SPIFFE ID is another than the caller is entitled to',
-    (view) => view.context.spiffeId === undefined || spiffeIdOf(view)?.equals(view.context.spiffeId) === true,
+    (view) => view.context.spiffeId === undefined || view.uriId?.equals(view.context.spiffeId) === true,
   ),
   rule(
     'san_critical_without_subject',

@@ -2,7 +2,7 @@
  * Lints: one-idea rules over the exact bytes that are about to be signed (adversaries.md §2.4), and over foreign
  * certificates for `inspect --lint`. A rule that needs facts which are absent holds.
  */
-import type { SpiffeId } from '../spiffe/index.ts';
+import { SpiffeId } from '../spiffe/index.ts';
 import type { Certificate } from './certificate.ts';
 import {
   decodeExtensions,
@@ -22,6 +22,8 @@ export interface LintContext {
   readonly profile?: LeafProfile;
   readonly spiffeId?: SpiffeId;
   readonly spkiDer?: Uint8Array;
+  /** The identifier of the key in `spkiDer`, where it is known already. */
+  readonly keyId?: Uint8Array;
   readonly commonName?: string | undefined;
   /** Octets that the signature will add. */
   readonly signatureBytes?: number;
@@ -31,6 +33,8 @@ export interface LintView {
   readonly tbsDer: Uint8Array;
   readonly tbs: TbsStructure;
   readonly known: KnownExtensions;
+  /** The one URI among the names, when it is a SPIFFE ID. */
+  readonly uriId: SpiffeId | undefined;
   readonly context: LintContext;
 }
 
@@ -62,7 +66,15 @@ export const rule = (
 
 function viewOf(tbsDer: Uint8Array, context: LintContext): LintView {
   const tbs = readTbs(tbsDer);
-  return { tbsDer, tbs, known: decodeExtensions(tbs.extensions), context };
+  const known = decodeExtensions(tbs.extensions);
+  const uris = known.san?.uris ?? [];
+  const uriId = uris.length === 1 ? asSpiffeId(uris[0] as string, context) : undefined;
+  return { tbsDer, tbs, known, uriId, context };
+}
+
+/** Text equal to that of an ID we hold is that ID, which was parsed once already. */
+function asSpiffeId(uri: string, { spiffeId }: LintContext): SpiffeId | undefined {
+  return uri === spiffeId?.uri ? spiffeId : SpiffeId.tryParse(uri);
 }
 
 /** Returns the bytes as signable, or throws LINT_FAILED naming the first lint that refuses them. */

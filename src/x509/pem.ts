@@ -6,8 +6,6 @@ function refuse(problem: string): never {
 
 const begin = '-----BEGIN ';
 const dashes = '-----';
-/** RFC 7468 §3 strict body: lines of the base64 alphabet, each ended; one pass, no backtracking (C40). */
-const bodyShape = /^(?:[A-Za-z0-9+/=]+\r?\n)+$/;
 
 interface Block {
   readonly label: string;
@@ -27,10 +25,14 @@ function readBlock(text: string, at: number): Block {
   const bodyEnd = text.indexOf(dashes, bodyStart);
   const footer = `-----END ${label}-----`;
   if (bodyEnd === -1 || !text.startsWith(footer, bodyEnd)) refuse('no END line that matches BEGIN');
-  return { label, der: readBase64(text.slice(bodyStart, bodyEnd)), end: bodyEnd + footer.length };
+  return { label, der: readBody(text, bodyStart, bodyEnd), end: bodyEnd + footer.length };
 }
 
-function readBase64(body: string): Uint8Array {
+/** RFC 7468 §3, strict: lines of the base64 alphabet, each ended, none empty. One pass, no backtracking (C40). */
+const bodyShape = /^(?:[A-Za-z0-9+/=]+\r?\n)+$/;
+
+function readBody(text: string, start: number, end: number): Uint8Array {
+  const body = text.slice(start, end);
   if (!bodyShape.test(body)) refuse('the body is not lines of base64');
   const packed = body.replace(/\r?\n/g, '');
   const der = Buffer.from(packed, 'base64');

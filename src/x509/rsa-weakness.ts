@@ -68,34 +68,44 @@ function hasRocaFingerprint(residues: readonly number[]): boolean {
   return rocaPrimes.every((powers, i) => powers.has(residues[i] as number));
 }
 
+/**
+ * Fermat: n = a² − b² with a just above √n. A square is a quadratic residue modulo anything, so a round is two
+ * table look-ups on small residues, and big numbers are touched only when both let it pass.
+ */
 function hasClosePrimes(n: bigint): boolean {
-  let a = squareRoot(n);
-  if (a * a < n) a += 1n;
-  let difference = a * a - n;
+  const root = squareRoot(n);
+  const first = root * root < n ? root + 1n : root;
+  const residues = moduli.map(({ modulus, squares }) => ({
+    modulus,
+    squares,
+    n: Number(n % BigInt(modulus)),
+    a: Number(first % BigInt(modulus)),
+  }));
   for (let round = 0; round < fermatRounds; round++) {
-    if (isSquare(difference)) return true;
-    difference += 2n * a + 1n;
-    a += 1n;
+    const mayBeSquare = residues.every(({ modulus, squares, n, a }) => {
+      const shifted = (a + round) % modulus;
+      return squares[(shifted * shifted - n + modulus) % modulus] === 1;
+    });
+    if (!mayBeSquare) continue;
+    const a = first + BigInt(round);
+    const difference = a * a - n;
+    if (squareRoot(difference) ** 2n === difference) return true;
   }
   return false;
 }
 
-/** Quadratic residues: a number that is none modulo 2^8, 3^2·5·7·11·13 is no square, and needs no root. */
-const squaresMod256 = new Set(Array.from({ length: 256 }, (_, i) => (i * i) % 256));
-const filter = 45045;
-const squaresModFilter = new Set(Array.from({ length: filter }, (_, i) => (i * i) % filter));
+const moduli = [256, 9 * 5 * 7 * 11 * 13].map((modulus) => {
+  const squares = new Uint8Array(modulus);
+  for (let i = 0; i < modulus; i++) squares[(i * i) % modulus] = 1;
+  return { modulus, squares };
+});
 
-function isSquare(n: bigint): boolean {
-  if (!squaresMod256.has(Number(BigInt.asUintN(8, n)))) return false;
-  if (!squaresModFilter.has(Number(n % BigInt(filter)))) return false;
-  const root = squareRoot(n);
-  return root * root === n;
-}
-
-/** Integer square root by Newton's method from above. */
+/** Integer square root by Newton's method from above, begun with the root of the upper bits. */
 export function squareRoot(n: bigint): bigint {
   if (n < 2n) return n;
-  let x = 1n << BigInt(Math.ceil(n.toString(16).length * 2));
+  const excess = Math.max(0, n.toString(16).length * 4 - 104);
+  const shift = BigInt(excess + (excess % 2));
+  let x = (BigInt(Math.floor(Math.sqrt(Number(n >> shift)) * (1 + 2 ** -40))) + 2n) << (shift / 2n);
   for (;;) {
     const next = (x + n / x) >> 1n;
     if (next >= x) return x;

@@ -1,5 +1,5 @@
 import { verify } from 'node:crypto';
-import { fromHex, toHex } from '../base/bytes.ts';
+import { equalBytes, fromHex } from '../base/bytes.ts';
 import { x509Errors } from './errors.ts';
 import type { KeyAlgorithm, PublicKey } from './public-key.ts';
 
@@ -36,21 +36,19 @@ const sha512WithRsa = algorithm('sha512WithRSAEncryption', '300d06092a864886f70d
 ]);
 export const ed25519Signature = algorithm('Ed25519', '300506032b6570', null, ['Ed25519']);
 
-const byDer = new Map(
-  [
-    ecdsaWithSha256,
-    ecdsaWithSha384,
-    ecdsaWithSha512,
-    sha256WithRsa,
-    sha384WithRsa,
-    sha512WithRsa,
-    ed25519Signature,
-  ].map((a) => [toHex(a.der), a] as const),
-);
+const allowed: readonly SignatureAlgorithm[] = [
+  ecdsaWithSha256,
+  sha256WithRsa,
+  ecdsaWithSha384,
+  ed25519Signature,
+  sha384WithRsa,
+  ecdsaWithSha512,
+  sha512WithRsa,
+];
 
 /** The allowed algorithm with this AlgorithmIdentifier, or undefined: SHA-1, MD5, PSS and odd parameters are none. */
 export function findSignatureAlgorithm(der: Uint8Array): SignatureAlgorithm | undefined {
-  return byDer.get(toHex(der));
+  return allowed.find((candidate) => equalBytes(candidate.der, der));
 }
 
 const bySigner: Readonly<Record<KeyAlgorithm, SignatureAlgorithm>> = {

@@ -40,13 +40,27 @@ export function readTime(bytes: Uint8Array, tlv: Tlv): number {
 
 /** Writes a Time; a fraction of a second is dropped. */
 export function derTime(ms: number): Uint8Array {
-  const iso = new Date(ms).toISOString();
   const isUtc = ms >= utcTimeStart && ms < utcTimeEnd;
-  if (iso.length !== 24) throw new TypeError('X.509 cannot write that year');
-  const digits = `${isUtc ? iso.slice(2, 4) : iso.slice(0, 4)}${iso.slice(5, 7)}${iso.slice(8, 10)}${iso.slice(11, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}Z`;
-  const out = new Uint8Array(digits.length + 2);
-  out[0] = isUtc ? tags.utcTime : tags.generalizedTime;
-  out[1] = digits.length;
-  for (let i = 0; i < digits.length; i++) out[i + 2] = digits.charCodeAt(i);
+  const at = new Date(ms);
+  const year = at.getUTCFullYear();
+  if (!(year >= 1000 && year <= 9999)) throw new TypeError('X.509 cannot write that year');
+  const out = Uint8Array.from(isUtc ? emptyUtcTime : emptyGeneralizedTime);
+  if (!isUtc) putTwo(out, 2, Math.floor(year / 100));
+  const from = isUtc ? 2 : 4;
+  putTwo(out, from, year % 100);
+  putTwo(out, from + 2, at.getUTCMonth() + 1);
+  putTwo(out, from + 4, at.getUTCDate());
+  putTwo(out, from + 6, at.getUTCHours());
+  putTwo(out, from + 8, at.getUTCMinutes());
+  putTwo(out, from + 10, at.getUTCSeconds());
   return out;
+}
+
+const z = 0x5a;
+const emptyUtcTime = [tags.utcTime, 13, ...Array.from({ length: 12 }, () => 0x30), z];
+const emptyGeneralizedTime = [tags.generalizedTime, 15, ...Array.from({ length: 14 }, () => 0x30), z];
+
+function putTwo(out: Uint8Array, at: number, value: number): void {
+  out[at] = 0x30 + Math.floor(value / 10);
+  out[at + 1] = 0x30 + (value % 10);
 }
