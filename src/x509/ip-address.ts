@@ -39,19 +39,20 @@ function readV6(text: string): Uint8Array | undefined {
   if (text.length > 45) return undefined;
   const halves = text.split('::');
   if (halves.length > 2) return undefined;
-  const [head, tail] = halves.map((half) => readGroups(half));
+  const [head, tail] = halves.map((half, i) => readGroups(half, i === halves.length - 1));
   if (head === undefined || (halves.length === 2 && tail === undefined)) return undefined;
   const missing = 16 - head.length - (tail?.length ?? 0);
   if (halves.length === 1 ? missing !== 0 : missing < 2) return undefined;
   return Uint8Array.from([...head, ...Array.from({ length: missing }, () => 0), ...(tail ?? [])]);
 }
 
-function readGroups(text: string): number[] | undefined {
+/** Groups of hexadecimal digits; the last may be a dotted quad where it ends the address. */
+function readGroups(text: string, endsAddress: boolean): number[] | undefined {
   if (text === '') return [];
   const octets: number[] = [];
   const groups = text.split(':');
   for (const [i, group] of groups.entries()) {
-    const v4 = i === groups.length - 1 && group.includes('.') ? readV4(group) : undefined;
+    const v4 = endsAddress && i === groups.length - 1 && group.includes('.') ? readV4(group) : undefined;
     if (v4 !== undefined) octets.push(...v4);
     else if (/^[0-9a-fA-F]{1,4}$/.test(group))
       octets.push(Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 0xff);

@@ -40,8 +40,9 @@ function signInPool(hash: string | null, tbs: Uint8Array, key: KeyObject): Promi
   });
 }
 
-/** The public half of a private key of ours, read by the allow-list. */
-export function publicKeyOf(privateKey: KeyObject): PublicKey {
-  const spkiDer = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
+/** The public half of a key of ours (either half is given), read by the allow-list. Throws KEY_REFUSED. */
+export function publicKeyOf(key: KeyObject): PublicKey {
+  const half = key.type === 'public' ? key : createPublicKey(key);
+  const spkiDer = half.export({ format: 'der', type: 'spki' });
   return readPublicKey(spkiDer);
 }
