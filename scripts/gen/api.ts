@@ -23,7 +23,7 @@ writeReference(
   'api.md',
   `# Admin API
 
-On the Unix socket of the state directory (whoever reaches it is the local operator) and over https on 15080 with \`authorization: Bearer\` and a token of the state directory: \`admin-token\` may do everything, \`viewer-token\` may read. The whole description is [openapi.json](openapi.json) (OpenAPI 3.1), served at \`${adminPrefix}/openapi.json\` too.
+On the Unix socket of the state directory (whoever reaches it is the local operator) and over https on 15080 with \`authorization: Bearer\` and a token of the state directory: the one in \`operator-token\` may do everything, the one in \`viewer-token\` may read. The whole description is [openapi.json](openapi.json) (OpenAPI 3.1), served at \`${adminPrefix}/openapi.json\` too.
 
 Errors are \`application/problem+json\` (RFC 9457) with \`code\`, \`title\`, \`next\` and \`requestId\`. Members that a schema does not name are refused. Lists go on with \`cursor\`, which works for the query it came from. \`GET\` changes nothing.
 

@@ -43,14 +43,17 @@ export async function openAdminDoors(door: AdminDoorParts): Promise<AdminDoors> 
   };
   const parts = adminParts(door);
   const local = await adminServer({ http, access: { kind: 'local' }, parts });
-  const token = operatorToken(state.paths.operatorToken, random);
+  const tokens = [
+    { name: 'admin', role: 'admin', token: operatorToken(state.paths.operatorToken, random) },
+    { name: 'viewer', role: 'viewer', token: operatorToken(state.paths.viewerToken, random) },
+  ] as const;
   const remote = await adminServer({
     http: {
       ...http,
       credentials: serving.current(),
       limits: { requestsPerMinute: settings.limits.adminRequestsPerMinute },
     },
-    access: { kind: 'tokens', clock, tokens: [{ name: 'admin', role: 'admin', token }] },
+    access: { kind: 'tokens', clock, tokens },
     parts,
   });
   const renewal = serving.onChange(({ chainPem, privateKeyPem }) =>

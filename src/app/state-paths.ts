@@ -8,6 +8,8 @@ export interface StatePaths {
   readonly checkpoints: string;
   /** Bearer token of the admin API, made at the first start. */
   readonly operatorToken: string;
+  /** One that may read only. */
+  readonly viewerToken: string;
   readonly adminSocket: string;
   readonly endpoints: string;
   /** There while a first start is under way: what lies beside it has never been used. */
@@ -21,6 +23,7 @@ export function statePaths(settings: Settings): StatePaths {
     authority: join(directory, 'authority'),
     checkpoints: settings.audit.checkpointFile ?? join(directory, 'audit-checkpoints.jsonl'),
     operatorToken: join(directory, 'operator-token'),
+    viewerToken: join(directory, 'viewer-token'),
     adminSocket: settings.adminSocket ?? join(directory, 'run', 'admin.sock'),
     endpoints: join(directory, 'endpoints.json'),
     initialising: join(directory, 'initialising'),

@@ -16,3 +16,4 @@ export {
   type MetricSource,
   Metrics,
 } from './metrics.ts';
+export { textLogger } from './text-logger.ts';

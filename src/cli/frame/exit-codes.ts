@@ -33,13 +33,17 @@ const byKind: Readonly<Record<ErrorKind, ExitCode>> = {
 
 const usageCodes = new Set(['USAGE', 'SECRET_ON_COMMAND_LINE']);
 
-/** Settings and state problems are configuration, whatever their kind. */
-const configurationPrefixes = ['SETTING', 'STATE_', 'CACERTS_', 'KEY_FILE_', 'PASSPHRASE_'];
+const overrides = new WeakMap<Error, ExitCode>();
+
+/** A verb knows better than the error's kind what its exit code means here. */
+export function overrideExitCode(error: Error, code: ExitCode): void {
+  overrides.set(error, code);
+}
 
 export function exitCodeFor(error: unknown): ExitCode {
   if (!(error instanceof CastellanError)) return exitCodes.bug;
   if (usageCodes.has(error.code)) return exitCodes.usage;
-  if (configurationPrefixes.some((prefix) => error.code.startsWith(prefix)))
-    return exitCodes.badConfiguration;
-  return byKind[error.kind];
+  // Settings are configuration, whatever the kind of the error.
+  if (error.code.startsWith('SETTING')) return exitCodes.badConfiguration;
+  return overrides.get(error) ?? byKind[error.kind];
 }

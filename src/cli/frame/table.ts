@@ -9,6 +9,8 @@ export interface Column<T> {
   /** Columns with a higher number are dropped first when the line is too long; 0 (the default) is never dropped. */
   readonly drop?: number;
   readonly alignRight?: boolean;
+  /** Its text may be cut, with `...`, when dropping columns was not enough. */
+  readonly shrink?: boolean;
 }
 
 export interface TableOptions {
@@ -33,7 +35,7 @@ export function formatTable<T>(
       const shown = options.headers ? [header, ...cells] : cells;
       return { column, shown, width: Math.max(0, ...shown.map(displayWidth)) };
     });
-  const kept = options.wide ? rendered : fit(rendered, options.columns);
+  const kept = options.wide ? rendered : shrink(fit(rendered, options.columns), options.columns);
   const lines = (kept[0]?.shown ?? []).map((_, row) =>
     kept
       .map(({ column, shown, width }) => pad(shown[row] ?? '', width, column.alignRight === true))
@@ -44,8 +46,32 @@ export function formatTable<T>(
 }
 
 interface Rendered {
-  readonly column: { readonly drop?: number };
+  readonly column: { readonly drop?: number; readonly shrink?: boolean };
+  readonly shown: readonly string[];
   readonly width: number;
+}
+
+const mark = '...';
+const narrowest = 12;
+
+function shrink<R extends Rendered>(rendered: readonly R[], limit: number): readonly R[] {
+  const over = lineWidth(rendered) - limit;
+  if (over <= 0) return rendered;
+  return rendered.map((one) => {
+    if (one.column.shrink !== true) return one;
+    const width = Math.max(narrowest, one.width - over);
+    return { ...one, width, shown: one.shown.map((text) => cut(text, width)) };
+  });
+}
+
+function cut(text: string, width: number): string {
+  if (displayWidth(text) <= width) return text;
+  let kept = '';
+  for (const character of text) {
+    if (displayWidth(kept + character) > width - mark.length) break;
+    kept += character;
+  }
+  return kept + mark;
 }
 
 function fit<R extends Rendered>(rendered: readonly R[], limit: number): readonly R[] {

@@ -42,16 +42,33 @@ describe('tables', () => {
   });
 });
 
+describe('a long value', () => {
+  it('is cut where its column may be, unless everything was asked for', () => {
+    const columns = [
+      { header: 'name', cell: (row: string) => row.slice(0, 3) },
+      { header: 'value', cell: (row: string) => row, shrink: true },
+    ];
+    const options = { columns: 40, headers: true, wide: false };
+    const lines = formatTable(columns, ['abcdefghij'.repeat(9), 'x'], options)
+      .trimEnd()
+      .split('\n');
+    expect(lines.map(displayWidth)).toEqual([12, 40, 8]);
+    expect(lines[1]).toMatch(/\.\.\.$/);
+    expect(formatTable(columns, ['abc'.repeat(50)], { ...options, wide: true })).toContain('abc'.repeat(50));
+  });
+});
+
 describe('text for a terminal', () => {
   it('shows control characters and direction overrides instead of obeying them (adv:O06)', () => {
     expect(printable('a\u001b[2Jb\r\nc\u202ed')).toBe('a\\u{1b}[2Jb\\u{d}\\u{a}c\\u{202e}d');
   });
 
   it('gives times in their two largest units', () => {
-    expect(formatAge(43 * 60_000)).toBe('43m');
-    expect(formatAge((3 * 24 + 4) * 3_600_000)).toBe('3d4h');
+    expect(
+      [12, 43 * 60, 3601, 86_398, (3 * 24 + 4) * 3600, 10 * 365 * 86_400 - 2].map((s) => formatAge(s * 1000)),
+    ).toEqual(['12s', '43m', '1h', '24h', '3d4h', '10y']);
     expect(formatRelative(60_000, 0)).toBe('in 1m');
-    expect(formatRelative(0, 86_400_000)).toBe('1d ago');
+    expect(formatRelative(0, 86_400_000)).toBe('24h ago');
     expect(formatRelative(5, 0)).toBe('now');
   });
 });

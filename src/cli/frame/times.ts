@@ -5,25 +5,29 @@ export function formatRelative(atMs: number, nowMs: number): string {
   return atMs > nowMs ? `in ${distance}` : `${distance} ago`;
 }
 
-const units: readonly (readonly [string, number])[] = [
-  ['y', 365 * 86_400],
-  ['d', 86_400],
-  ['h', 3_600],
-  ['m', 60],
-  ['s', 1],
+const minute = 60;
+const hour = 60 * minute;
+const day = 24 * hour;
+const year = 365 * day;
+
+/** From where on a length is told in these two units; rounded to the smaller one. */
+const scales: readonly (readonly [number, readonly [string, number], readonly [string, number]])[] = [
+  [year, ['y', year], ['d', day]],
+  [2 * day, ['d', day], ['h', hour]],
+  [hour, ['h', hour], ['m', minute]],
+  [minute, ['m', minute], ['s', 1]],
 ];
 
-/** The two largest units: `3d4h`, `1h5m`, `43m`, `12s`. */
+/** The two largest units: `3d4h`, `24h`, `43m`, `12s`. */
 export function formatAge(milliseconds: number): string {
-  let rest = Math.max(0, Math.floor(milliseconds / 1000));
-  const parts: string[] = [];
-  for (const [unit, size] of units) {
-    const count = Math.floor(rest / size);
-    if (count > 0 || parts.length > 0) parts.push(count > 0 ? `${count}${unit}` : '');
-    rest -= count * size;
-    if (parts.length === 2) break;
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  for (const [from, [large, largeSize], [small, smallSize]] of scales) {
+    const rounded = Math.round(seconds / smallSize) * smallSize;
+    if (rounded < from) continue;
+    const rest = (rounded % largeSize) / smallSize;
+    return `${Math.floor(rounded / largeSize)}${large}${rest > 0 ? `${rest}${small}` : ''}`;
   }
-  return parts.join('') || '0s';
+  return `${seconds}s`;
 }
 
 export function formatInstant(atMs: number): string {

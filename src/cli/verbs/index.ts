@@ -3,6 +3,24 @@ import type { VerbEntry } from '../frame/verb.ts';
 /** Every verb, one line each, in the order of `castellan help`. A verb's own file is read only when it is used. */
 export const verbs: readonly VerbEntry[] = [
   {
+    name: 'up',
+    summary: 'start everything in one process; makes an authority in an empty state directory',
+    group: 'Begin',
+    load: async () => (await import('./up.ts')).up,
+  },
+  {
+    name: 'init',
+    summary: 'make a new authority in an empty state directory',
+    group: 'Begin',
+    load: async () => (await import('./init.ts')).init,
+  },
+  {
+    name: 'server',
+    summary: 'run the server that init made',
+    group: 'Begin',
+    load: async () => (await import('./server.ts')).server,
+  },
+  {
     name: 'issue',
     summary: 'get a certificate; its key is made here and never sent',
     group: 'Certificates',
@@ -67,6 +85,12 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'write a consistent copy of the database to a file',
     group: 'Operate',
     load: async () => (await import('./backup.ts')).backup,
+  },
+  {
+    name: 'restore',
+    summary: 'bring a backup into a state directory without a database',
+    group: 'Operate',
+    load: async () => (await import('./restore.ts')).restore,
   },
   {
     name: 'completion',

@@ -80,7 +80,7 @@ export const auditView: NounView<AuditJson> = () => ({
     { header: 'no', cell: ({ sequence }) => String(sequence), alignRight: true },
     { header: 'at', cell: ({ at }) => formatInstant(Math.floor(Date.parse(at) / 1000) * 1000), drop: 3 },
     { header: 'action', cell: ({ action }) => action },
-    { header: 'object', cell: ({ object }) => object, drop: 2 },
+    { header: 'object', cell: ({ object }) => object, shrink: true },
     { header: 'actor', cell: ({ actor }) => actor, drop: 1 },
     { header: 'result', cell: ({ result }) => result },
     { header: 'request', cell: ({ requestId }) => requestId, wide: true },
@@ -94,7 +94,7 @@ export const revocationView: NounView<RevocationJson> = (now) => ({
   columns: [
     { header: 'what', cell: ({ serial, spiffeId }) => serial ?? spiffeId ?? '' },
     { header: 'since', cell: ({ at }) => relative(at, now) },
-    { header: 'reason', cell: ({ reason }) => reason, drop: 1 },
+    { header: 'reason', cell: ({ reason }) => reason, shrink: true },
     { header: 'by', cell: ({ actor }) => actor, drop: 2 },
   ],
 });
@@ -105,8 +105,8 @@ export const settingView = (showOrigin: boolean): View<SettingJson> => ({
   toJson: asIs,
   columns: [
     { header: 'name', cell: ({ name }) => name },
-    { header: 'value', cell: ({ value }) => settingText(value) },
-    ...(showOrigin ? [{ header: 'origin', cell: ({ origin }: SettingJson) => origin }] : []),
+    { header: 'value', cell: ({ value }) => settingText(value), shrink: true },
+    ...(showOrigin ? [{ header: 'origin', cell: ({ origin }: SettingJson) => origin, shrink: true }] : []),
   ],
 });
 
