@@ -1,3 +1,4 @@
+import type { Logger } from '../../base/logger.ts';
 import { type AuditRow, emptyHead, readEntry, verifyAudit } from '../../operations/audit/index.ts';
 import type {
   AuditCheckpoints,
@@ -21,12 +22,13 @@ const clockSlackMs = 3_600_000;
 export class SqliteAudit implements AuditStore {
   readonly #queue: WriteQueue;
   readonly #reader: Reader;
-  readonly #listeners = new Listeners<AuditHead>();
+  readonly #listeners: Listeners<AuditHead>;
   #head: AuditHead = emptyHead;
 
-  constructor(queue: WriteQueue, reader: Reader) {
+  constructor(queue: WriteQueue, reader: Reader, logger: Logger) {
     this.#queue = queue;
     this.#reader = reader;
+    this.#listeners = new Listeners(logger);
   }
 
   moveTo(head: AuditHead): void {

@@ -1,6 +1,13 @@
-/** A set of listeners; one that throws does not keep the others from hearing. */
+import type { Logger } from '../../base/logger.ts';
+
+/** A set of listeners; one that throws is logged and does not keep the others from hearing. */
 export class Listeners<T> {
   readonly #all = new Set<(value: T) => void>();
+  readonly #logger: Logger;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
 
   add(listener: (value: T) => void): Disposable {
     const own = (value: T) => listener(value);
@@ -13,9 +20,7 @@ export class Listeners<T> {
       try {
         listener(value);
       } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
+        this.#logger.error('a listener of the store failed', { error: String(error) });
       }
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
 import type {
   AuditEvent,
   ResourceChange,
@@ -18,13 +19,18 @@ export class SqliteResources implements ResourceStore {
   readonly #queue: WriteQueue;
   readonly #reader: Reader;
   readonly #clock: Clock;
-  readonly #listeners = new Listeners<ResourcesChanged>();
+  readonly #listeners: Listeners<ResourcesChanged>;
   #revision = 0n;
 
-  constructor(queue: WriteQueue, reader: Reader, clock: Clock) {
+  constructor(
+    queue: WriteQueue,
+    reader: Reader,
+    ambient: { readonly clock: Clock; readonly logger: Logger },
+  ) {
     this.#queue = queue;
     this.#reader = reader;
-    this.#clock = clock;
+    this.#clock = ambient.clock;
+    this.#listeners = new Listeners(ambient.logger);
     this.refresh();
   }
 

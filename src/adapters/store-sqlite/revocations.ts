@@ -1,3 +1,4 @@
+import type { Logger } from '../../base/logger.ts';
 import type {
   AuditEvent,
   Revocation,
@@ -13,13 +14,14 @@ import type { WriteQueue } from './write-queue.ts';
 export class SqliteRevocations implements RevocationStore {
   readonly #queue: WriteQueue;
   readonly #reader: Reader;
-  readonly #listeners = new Listeners<void>();
+  readonly #listeners: Listeners<void>;
   #bySerial = new Map<string, Revocation>();
   #byId = new Map<string, Revocation>();
 
-  constructor(queue: WriteQueue, reader: Reader) {
+  constructor(queue: WriteQueue, reader: Reader, logger: Logger) {
     this.#queue = queue;
     this.#reader = reader;
+    this.#listeners = new Listeners(logger);
     this.refresh();
   }
 

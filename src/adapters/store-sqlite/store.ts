@@ -21,7 +21,8 @@ import { Reader } from './reader.ts';
 import { SqliteRefusals } from './refusals.ts';
 import { SqliteResources } from './resources.ts';
 import { SqliteRevocations } from './revocations.ts';
-import { exists, prepareDirectory, type StateFiles, stateFiles } from './state-directory.ts';
+import { exists, prepareDirectory, type StateFiles, sizeOf, stateFiles } from './state-directory.ts';
+import { runTask } from './tasks.ts';
 import { WriteQueue } from './write-queue.ts';
 
 export interface StoreOptions {
@@ -46,7 +47,7 @@ export interface StoreLimits {
   /** Refusals kept for `explain`. */
   readonly refusals: number;
   readonly checkpointEvery: number;
-  /** A database up to this size is read whole at every start. */
+  /** A database up to this size is read whole before it serves, a longer one while it serves. */
   readonly fullCheckBytes: number;
   /** Newest audit entries that are verified at every start. */
   readonly auditTail: number;
@@ -109,19 +110,21 @@ export class SqliteStore implements Store {
   readonly #reader: Reader;
   readonly #lock: Disposable;
   readonly #identity: StoreIdentity;
+  readonly #stop = new AbortController();
   #closed: Promise<void> | undefined;
 
   private constructor(queue: WriteQueue, files: StateFiles, options: StartOptions) {
     const { clock, lock } = options;
+    const logger = (options.logger ?? silentLogger).scoped('store');
     this.#queue = queue;
     this.#lock = lock;
     this.#reader = new Reader(files.database);
     this.#identity = readIdentity(this.#reader);
     this.issuances = new SqliteIssuances(queue, this.#reader, clock);
     this.joinTokens = new SqliteJoinTokens(queue, this.#reader);
-    this.revocations = new SqliteRevocations(queue, this.#reader);
-    this.resources = new SqliteResources(queue, this.#reader, clock);
-    this.audit = new SqliteAudit(queue, this.#reader);
+    this.revocations = new SqliteRevocations(queue, this.#reader, logger);
+    this.resources = new SqliteResources(queue, this.#reader, { clock, logger });
+    this.audit = new SqliteAudit(queue, this.#reader, logger);
     this.refusals = new SqliteRefusals(queue, this.#reader);
     this.maintenance = new SqliteMaintenance(queue, files, clock);
   }
@@ -136,6 +139,7 @@ export class SqliteStore implements Store {
       const store = new SqliteStore(queue, files, options);
       store.#follow(head);
       refuseRolledBack(head, store.#identity, options.checkpoints);
+      if (sizeOf(files.database) > limits.fullCheckBytes) void store.#checkBehind(files);
       return store;
     } catch (error) {
       await queue.close();
@@ -154,6 +158,7 @@ export class SqliteStore implements Store {
   /** Lets what waits be written, then closes in reverse order of opening. */
   close(): Promise<void> {
     this.#closed ??= (async () => {
+      this.#stop.abort();
       await this.#queue.stop();
       this.#reader.close();
       await this.#queue.close();
@@ -164,6 +169,14 @@ export class SqliteStore implements Store {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** A database too long to be read whole before the start is read while it serves. */
+  async #checkBehind(files: StateFiles): Promise<void> {
+    const task = { task: 'check', database: files.database, quick: true } as const;
+    const problems = await runTask(task, this.#stop.signal).catch((error: unknown) => [String(error)]);
+    if (problems.length > 0 && !this.#stop.signal.aborted)
+      this.#queue.condemn(`the database is damaged: ${problems.join('; ')}`);
   }
 
   #follow(head: AuditHead): void {

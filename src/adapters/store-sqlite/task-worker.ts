@@ -36,11 +36,11 @@ function markBackup(file: string, at: number): void {
   }
 }
 
-function inspect(database: string): readonly string[] {
+function inspect(database: string, pragma = 'integrity_check'): readonly string[] {
   const db = connect(database, { readOnly: true });
   try {
-    const lines = db.prepare('PRAGMA integrity_check(20)').all();
-    return lines.map((line) => String(line['integrity_check'])).filter((line) => line !== 'ok');
+    const lines = db.prepare(`PRAGMA ${pragma}(20)`).all();
+    return lines.map((line) => String(line[pragma])).filter((line) => line !== 'ok');
   } finally {
     db.close();
   }
@@ -48,7 +48,8 @@ function inspect(database: string): readonly string[] {
 
 function run(task: Task): TaskAnswer {
   try {
-    if (task.task === 'check') return { ok: true, problems: inspect(task.database) };
+    if (task.task === 'check')
+      return { ok: true, problems: inspect(task.database, task.quick ? 'quick_check' : 'integrity_check') };
     backUp(task);
     return { ok: true, problems: [] };
   } catch (error) {

@@ -5,18 +5,19 @@ import { storeErrors } from '../../operations/ports/index.ts';
 /** Long reads of the whole file, each in a thread of its own. */
 export type Task =
   | { readonly task: 'backup'; readonly database: string; readonly file: string; readonly at: number }
-  | { readonly task: 'check'; readonly database: string };
+  | { readonly task: 'check'; readonly database: string; readonly quick?: boolean };
 
 export type TaskAnswer =
   | { readonly ok: true; readonly problems: readonly string[] }
   | { readonly ok: false; readonly detail: string };
 
 /** Resolves with the problems found (none for a backup that was made); rejects with STORE_UNAVAILABLE. */
-export function runTask(task: Task): Promise<readonly string[]> {
+export function runTask(task: Task, signal?: AbortSignal): Promise<readonly string[]> {
   const worker = new Worker(new URL(`./task-worker${extname(import.meta.url)}`, import.meta.url), {
     workerData: task,
     name: `castellan-${task.task}`,
   });
+  signal?.addEventListener('abort', () => void worker.terminate(), { once: true });
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown) =>
       reject(storeErrors.STORE_UNAVAILABLE({ message: `the ${task.task} failed: ${String(cause)}`, cause }));

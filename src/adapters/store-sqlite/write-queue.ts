@@ -48,6 +48,7 @@ export class WriteQueue {
   readonly #refusals: RefusalRow[] = [];
   #refusalsInFlight = false;
   #closing = false;
+  #condemned = false;
   #inFlight: readonly Waiting[] | undefined;
   #worker: Worker | undefined;
   #health: StoreHealth = {
@@ -128,6 +129,12 @@ export class WriteQueue {
   /** Resolves when the refusals noted so far are written, or lost to an outage. */
   async settleRefusals(): Promise<void> {
     while (this.#health.ready && (this.#refusals.length > 0 || this.#refusalsInFlight)) await this.#settled();
+  }
+
+  /** For good: what is known to be damaged is not written to, whatever the writer thread says. */
+  condemn(detail: string): void {
+    this.#condemned = true;
+    this.#fall('damaged', detail);
   }
 
   /** Takes nothing more, and resolves when everything submitted is settled. */
@@ -224,7 +231,7 @@ export class WriteQueue {
   #rise(head: AuditHead, reopened: boolean): void {
     if (reopened) this.figures.reopenings++;
     this.onReady(head);
-    this.#setHealth({ ready: true });
+    if (!this.#condemned) this.#setHealth({ ready: true });
     this.#flushSoon();
   }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { AuditEntry, AuditEvent, AuditHead } from '../ports/audit.ts';
 import { canonicalJson } from './canonical.ts';
 
@@ -30,21 +30,19 @@ export function chainEvent(head: AuditHead, event: AuditEvent, stamp: AuditStamp
 }
 
 export function hashBody(body: string): string {
-  return createHash('sha256').update(body, 'utf8').digest('hex');
+  return hash('sha256', body, 'hex');
 }
 
-/** canonicalJson of the entry without its hash, its fixed members spelled out: this runs for every certificate. */
+/**
+ * canonicalJson of the entry without its hash. Its own members are written in canonical order and none looks like an
+ * array index, so JSON.stringify keeps that order; only `detail` has to be sorted. This runs for every certificate.
+ */
 export function auditBody(entry: Omit<AuditEntry, 'hash'>): string {
-  const address =
-    entry.actorAddress === undefined ? '' : `"actorAddress":${JSON.stringify(entry.actorAddress)},`;
-  return (
-    `{"action":${JSON.stringify(entry.action)},"actor":${JSON.stringify(entry.actor)},${address}` +
-    `"actorMethod":${JSON.stringify(entry.actorMethod)},"at":${canonicalJson(entry.at)},` +
-    `"bootTime":${canonicalJson(entry.bootTime)},"detail":${canonicalJson(entry.detail)},"epoch":${entry.epoch},` +
-    `"instance":${JSON.stringify(entry.instance)},"object":${JSON.stringify(entry.object)},` +
-    `"prevHash":"${entry.prevHash}","requestId":${JSON.stringify(entry.requestId)},"result":"${entry.result}",` +
-    `"sequence":${entry.sequence}}`
-  );
+  const { action, actor, actorAddress, actorMethod, at, bootTime, detail } = entry;
+  const { epoch, instance, object, prevHash, requestId, result, sequence } = entry;
+  const before = JSON.stringify({ action, actor, actorAddress, actorMethod, at, bootTime });
+  const after = JSON.stringify({ epoch, instance, object, prevHash, requestId, result, sequence });
+  return `${before.slice(0, -1)},"detail":${canonicalJson(detail)},${after.slice(1)}`;
 }
 
 /** The entry a row holds; its hash is not checked here. */

@@ -1,13 +1,14 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { openStore } from '../../../src/adapters/store-sqlite/index.ts';
+import { openStore, type SqliteStore } from '../../../src/adapters/store-sqlite/index.ts';
 import { systemClock } from '../../../src/adapters/system/clock.ts';
 import { systemRandom } from '../../../src/adapters/system/random.ts';
 import { scratchDirectory } from '../../support/store.ts';
+import { auditEvent, issuanceRecord } from '../../support/store-records.ts';
 import { readTrace, type SystemCall, sayIfStraceIsMissing, straceMissing } from '../../support/strace.ts';
 
 const child = join(import.meta.dirname, 'children', 'write.ts');
@@ -67,6 +68,44 @@ describe('kill -9 at random moments under load', () => {
     }
     expect(new Set(acknowledged).size).toBe(acknowledged.length);
     expect(acknowledged.length).toBeGreaterThan(100);
+  });
+});
+
+describe('a crash between commit and reply', () => {
+  it('leaves the certificate on file, and a retry by key gets that one (adv:S02)', async () => {
+    using scratch = scratchDirectory();
+    const [live, crashed] = [join(scratch.path, 'live'), join(scratch.path, 'crashed')];
+    const idempotency = { keyHash: '11'.repeat(32), callerSubject: 'cart', csrSha256: 'aa'.repeat(32) };
+    const record = async (store: SqliteStore, serial: string) => {
+      const kept = {
+        ...idempotency,
+        expiresAt: systemClock.now() + 300_000,
+        chainPem: [`chain of ${serial}`],
+      };
+      return store.issuances.recordIssuance(issuanceRecord(serial), auditEvent(), kept);
+    };
+    const [first, second] = ['01'.repeat(20), '02'.repeat(20)];
+    {
+      await using store = await openStore({
+        stateDirectory: live,
+        clock: systemClock,
+        random: systemRandom,
+        initialise: true,
+      });
+      await record(store, first);
+      // The files as they are at this moment, with the reply not yet sent: what a killed process leaves behind.
+      execFileSync('cp', ['-r', live, crashed]);
+    }
+    await using store = await openStore({
+      stateDirectory: crashed,
+      clock: systemClock,
+      random: systemRandom,
+    });
+    expect(await record(store, second)).toEqual({ replayed: true, chainPem: [`chain of ${first}`] });
+    expect([await store.issuances.count(), await store.issuances.findBySerial(second)]).toEqual([
+      1,
+      undefined,
+    ]);
   });
 });
 

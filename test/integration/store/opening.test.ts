@@ -25,6 +25,7 @@ import { isCastellanError } from '../../../src/base/errors.ts';
 import { FakeClock } from '../../fakes/clock.ts';
 import {
   checkpointKeeper,
+  eventually,
   openTestStore,
   recordMany,
   scratchDirectory,
@@ -214,6 +215,26 @@ describe('damaged files (adv:S05)', () => {
     );
   });
 
+  it('a database too long to be read before the start is read behind it, and condemned when it is torn', async () => {
+    using scratch = scratchDirectory();
+    await fill(scratch.path, 200);
+    const limits = { fullCheckBytes: 1000 };
+    {
+      await using store = await openTestStore(scratch.path, { limits });
+      await recordMany(store, 5, 1000);
+      expect(store.health()).toEqual({ ready: true });
+    }
+    const { database } = stateFiles(scratch.path);
+    const pages = statSync(database).size / 4096;
+    const page = rootPageOf(database, 'issuance_by_end');
+    expect(page).toBeLessThan(pages);
+    overwrite(database, (page - 1) * 4096 + 200, Buffer.alloc(3000, 0xa5));
+    await using store = await openTestStore(scratch.path, { limits });
+    await eventually(() => expect(store.health()).toMatchObject({ ready: false, reason: 'damaged' }));
+    await expect(recordMany(store, 1, 2000)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(await store.issuances.findBySerial(serialNumber(3))).toBeDefined();
+  });
+
   it('a damaged audit tail is named at the start', async () => {
     using scratch = scratchDirectory();
     await fill(scratch.path, 20);
@@ -295,6 +316,13 @@ describe('the lock file', () => {
     });
   });
 });
+
+function rootPageOf(database: string, name: string): number {
+  const db = new DatabaseSync(database);
+  const row = db.prepare('SELECT rootpage FROM sqlite_schema WHERE name = ?').get(name);
+  db.close();
+  return Number(row?.['rootpage']);
+}
 
 function overwrite(file: string, at: number, bytes: Uint8Array): void {
   const fd = openSync(file, 'r+');
