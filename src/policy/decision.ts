@@ -24,6 +24,8 @@ export const decisionReasons = [
   'custom_denied',
   'custom_unavailable',
   'request_malformed',
+  'unknown_workload',
+  'proxy_not_permitted',
   'overloaded',
   'internal_error',
 ] as const;
