@@ -12,6 +12,7 @@ import { x509Errors } from './errors.ts';
 import { type Extension, findDuplicate, type KeyUsage, type NameConstraints } from './extensions.ts';
 import type { SubjectAltName } from './general-names.ts';
 import { certificateLimits, maxBundleCertificates, maxBundlePemChars } from './limits.ts';
+import { readName } from './name.ts';
 import { readManyPem } from './pem.ts';
 import { type PublicKey, readPublicKey } from './public-key.ts';
 import { findSignatureAlgorithm, type SignatureAlgorithm, verifySignature } from './signature-algorithm.ts';
@@ -78,6 +79,9 @@ function build(der: Uint8Array, structure: CertificateStructure): Certificate {
     throw malformed('its signature algorithm differs inside and outside');
   const signatureAlgorithm = findSignatureAlgorithm(structure.signatureAlgorithmDer);
   if (signatureAlgorithm === undefined) throw malformed('its signature algorithm is not allowed');
+  // Read for their form alone: OpenSSL refuses a certificate whose names are none, and so do we.
+  readName(tbs.issuerDer);
+  readName(tbs.subjectDer);
   const twice = findDuplicate(tbs.extensions);
   if (twice !== undefined) throw malformed(`the extension \`${twice}\` occurs twice`);
   const { basicConstraints, ...known } = decodeExtensions(tbs.extensions);

@@ -7,6 +7,7 @@ import { contextConstructed, DerCursor, oidText, tags } from './der-reader.ts';
 import { x509Errors } from './errors.ts';
 import { type Extension, findDuplicate, readAuthorityKeyId, readExtensions } from './extensions.ts';
 import { crlLimits, maxCrlPemChars } from './limits.ts';
+import { readName } from './name.ts';
 import { oids } from './oids.ts';
 import { readManyPem } from './pem.ts';
 import { findSignatureAlgorithm, type SignatureAlgorithm, verifySignature } from './signature-algorithm.ts';
@@ -108,6 +109,7 @@ function readCrl(der: Uint8Array): CrlFields {
   const signatureAlgorithm = findSignatureAlgorithm(algorithm);
   if (signatureAlgorithm === undefined) throw malformed('its signature algorithm is not allowed');
   const issuerDer = tbs.raw(tbs.expect(tags.sequence, 'the issuer'));
+  readName(issuerDer);
   const thisUpdate = readTime(der, tbs.next('thisUpdate'));
   const next = tbs.optional(tags.utcTime) ?? tbs.optional(tags.generalizedTime);
   const revoked = tbs.optional(tags.sequence);
