@@ -4,6 +4,8 @@ import * as x509 from '@peculiar/x509';
 
 /** Certificates by a library that is not ours, of every shape, good and bad: what it makes, ours has to judge. */
 
+export { x509 };
+
 const provider = webcrypto as unknown as Crypto;
 const p256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 

@@ -56,3 +56,8 @@ export const addressRange = z
   .refine((text) => parseIpBlock(text) !== undefined, { message: 'not an address range such as 10.0.0.0/8' });
 
 export const bindAddress = z.string().min(1).max(255).default('127.0.0.1');
+
+/** An https URL; its host may be a name or an address, as an API server's often is. */
+export function httpsUrl() {
+  return z.url({ protocol: /^https$/, error: 'not an https URL' });
+}

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { addressRange, duration, filePath } from './field-types.ts';
+import { addressRange, duration, filePath, httpsUrl } from './field-types.ts';
 
 export const audiences = z.array(z.string().min(1).max(512)).min(1).max(16);
 
@@ -10,7 +10,7 @@ const issuerShape = z.strictObject({
     .optional()
     .describe('Audiences of which a token must have one; `tokenAudiences` when absent.'),
   jwksFile: filePath().optional().describe('A file with the key set; read again when it changes.'),
-  jwksUri: z.httpUrl().optional().describe('An https URL of the key set.'),
+  jwksUri: httpsUrl().optional().describe('An https URL of the key set.'),
   discovery: z
     .boolean()
     .default(false)
@@ -38,7 +38,7 @@ export const issuer = issuerShape
   });
 
 export const tokenReview = z.strictObject({
-  server: z.httpUrl().describe('The URL of the Kubernetes API server.'),
+  server: httpsUrl().describe('The URL of the Kubernetes API server.'),
   caFile: filePath().describe('The PEM bundle that its certificate must chain to.'),
   tokenFile: filePath().describe('The token this server presents; read again when it changes.'),
   audiences: audiences
