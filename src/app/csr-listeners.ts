@@ -92,7 +92,10 @@ export async function openCsrListeners(parts: CsrListenerParts): Promise<CsrList
 }
 
 /** D12: a presented certificate is judged by our validator, against the bundle of this moment. */
-function peerJudge(state: State, { clock }: Environment): (chain: readonly Uint8Array[]) => PeerVerdict {
+export function peerJudge(
+  state: State,
+  { clock }: Environment,
+): (chain: readonly Uint8Array[]) => PeerVerdict {
   const { authority } = state;
   return (chain) => {
     const verdict = validatePath(chain, {

@@ -7,6 +7,7 @@ export interface Endpoints {
   readonly admin: string;
   readonly adminSocket: string;
   readonly observability: string;
+  readonly extAuthz: string;
 }
 
 /** Written when the server is ready, replaced atomically: whoever finds the file can connect. */

@@ -5,11 +5,17 @@ import type { State } from './state.ts';
 export interface ReadinessParts {
   readonly state: State;
   readonly serving: ServingCertificate;
+  readonly policy: { health(): Health };
   readonly isDraining: () => boolean;
 }
 
 /** All must be well for the server to be ready; the names are what `/readyz?verbose` shows. */
-export function readinessChecks({ state, serving, isDraining }: ReadinessParts): readonly HealthCheck[] {
+export function readinessChecks({
+  state,
+  serving,
+  policy,
+  isDraining,
+}: ReadinessParts): readonly HealthCheck[] {
   const { authority, store, clockGuard, checkpointer } = state;
   return [
     {
@@ -40,6 +46,7 @@ export function readinessChecks({ state, serving, isDraining }: ReadinessParts):
         return alarm === undefined ? well : unwell(alarm.code);
       },
     },
+    { name: 'policy', check: () => policy.health() },
     {
       name: 'audit-checkpoints',
       check: () => (checkpointer.status.failures < 3 ? well : unwell('checkpoints cannot be written')),

@@ -8,6 +8,8 @@ import type { HealthCheck } from '../operations/check-health.ts';
 import type { Store } from '../operations/ports/index.ts';
 import type { GrpcLimits } from '../wire/grpc/limits.ts';
 import { openAdminDoors, portOf } from './admin.ts';
+import { openCheckDoors } from './check-doors.ts';
+import { type Checks, openChecks } from './checks.ts';
 import { type CsrListeners, openCsrListeners } from './csr-listeners.ts';
 import { type Endpoints, hostPort, removeEndpoints, writeEndpoints } from './endpoints-file.ts';
 import type { Environment } from './environment.ts';
@@ -34,6 +36,7 @@ export interface RunningServer extends AsyncDisposable {
   readonly notices: readonly string[];
   readonly state: State;
   readonly csr: CsrListeners;
+  readonly checks: Checks;
   /** Not ready from now on; after the shutdown delay no new connections, open calls may end, then everything closes. */
   close(): Promise<void>;
 }
@@ -64,6 +67,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return {
     endpoints,
     csr,
+    checks: core.checks,
     state: core.state,
     notices: [...loaded.notices, ...warnings],
     close: closeOnce,
@@ -76,6 +80,7 @@ interface Core {
   readonly state: State;
   readonly serving: ServingCertificate;
   readonly issuing: Issuing;
+  readonly checks: Checks;
   readonly metrics: Metrics;
   readonly readiness: readonly HealthCheck[];
   readonly build: BuildInfo;
@@ -90,12 +95,18 @@ async function openCore(options: ServerOptions, stack: AsyncDisposableStack): Pr
   const state = await openState(settings, environment, stack);
   const serving = stack.use(await openServing(options, state));
   const issuing = await openIssuing({ settings, environment, state, metrics, stack });
+  const checks = await openChecks({ settings, environment, state, metrics, stack });
   const lifecycle = { isDraining: false };
-  const readiness = readinessChecks({ state, serving, isDraining: () => lifecycle.isDraining });
+  const readiness = readinessChecks({
+    state,
+    serving,
+    policy: checks.feed,
+    isDraining: () => lifecycle.isDraining,
+  });
   sampleState(metrics, state, environment.clock);
   sampleKeySets(metrics, issuing.keySets, environment.clock);
   stack.use(keepRecordsPruned(state.store, settings.retention, environment));
-  return { state, serving, issuing, metrics, readiness, build, lifecycle };
+  return { state, serving, issuing, checks, metrics, readiness, build, lifecycle };
 }
 
 async function openDoors(
@@ -110,6 +121,8 @@ async function openDoors(
   const csr = await openCsrListeners({ settings, environment, state, serving, issue, grpcLimits });
   // A start that fails half-way has no calls to wait for.
   stack.defer(() => csr.drain(lifecycle.isDraining ? drainMs : 0));
+  const doors = await openCheckDoors({ settings, environment, state, serving, checks: core.checks });
+  stack.defer(() => doors.close(lifecycle.isDraining ? drainMs : 0));
   const admin = await openAdminDoors({
     settings,
     shown,
@@ -134,6 +147,7 @@ async function openDoors(
       admin: hostPort(adminAddress, admin.port),
       adminSocket: `unix:${admin.socket}`,
       observability: hostPort(observabilityAddress, portOf(observability)),
+      ...doors.addresses,
     },
   };
 }

@@ -39,7 +39,14 @@ export async function castellan(options: CastellanOptions = {}): Promise<Castell
   const loaded = loadSettings({
     file: options.settings === undefined ? undefined : file,
     env: {},
-    flags: { stateDir, csrPort: '0', adminPort: '0', observabilityPort: '0', ...options.flags },
+    flags: {
+      stateDir,
+      csrPort: '0',
+      adminPort: '0',
+      observabilityPort: '0',
+      extAuthzPort: '0',
+      ...options.flags,
+    },
     cwd: scratch,
   });
   const server = await startUp({

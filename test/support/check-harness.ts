@@ -61,6 +61,7 @@ export function activePolicy(yaml: string, options: HarnessOptions = {}): Active
   });
   return {
     snapshot,
+    resources,
     workloads: new WorkloadDirectory(resources),
     providers: new Map(providers.map((provider) => [provider.name, provider])),
     hasCustom: resources.some((r) => r.kind === 'AuthorizationPolicy' && r.spec.action === 'CUSTOM'),

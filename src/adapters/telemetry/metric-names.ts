@@ -116,6 +116,74 @@ export const metricSpecs = {
     help: 'Notes about refused requests that a flood has cost.',
     labels: [],
   },
+  castellan_authz_decisions_total: {
+    type: 'counter',
+    help: 'Decisions for proxies; mode shadow counts what dry-run policies would have decided.',
+    labels: [
+      'decision',
+      'mode',
+      'reason',
+      'policy',
+      'destination_workload',
+      'destination_workload_namespace',
+    ],
+  },
+  castellan_authz_faults_total: {
+    type: 'counter',
+    help: 'Denials that were faults of this server or late answers, not judgements.',
+    labels: ['reason'],
+  },
+  castellan_authz_decision_duration_seconds: {
+    type: 'histogram',
+    help: 'From a decoded question of a proxy to its decision.',
+    labels: ['protocol'],
+    buckets: quick,
+  },
+  castellan_authz_token_cache_entries: {
+    type: 'gauge',
+    help: 'Verified tokens of requests that are remembered.',
+    labels: [],
+  },
+  castellan_authz_token_cache_hits_total: {
+    type: 'counter',
+    help: 'Tokens of requests found among the verified ones.',
+    labels: [],
+  },
+  castellan_authz_token_cache_misses_total: {
+    type: 'counter',
+    help: 'Tokens of requests that had to be verified.',
+    labels: [],
+  },
+  castellan_authz_token_cache_evictions_total: {
+    type: 'counter',
+    help: 'Verified tokens forgotten for lack of room.',
+    labels: [],
+  },
+  castellan_policy_objects: {
+    type: 'gauge',
+    help: 'Resources in the policy in force.',
+    labels: ['kind', 'state'],
+  },
+  castellan_policy_generation: {
+    type: 'gauge',
+    help: 'The revision of the resource store that is in force; -1 before the first.',
+    labels: [],
+  },
+  castellan_policy_reloads_total: {
+    type: 'counter',
+    help: 'Policy snapshots that took force.',
+    labels: [],
+  },
+  castellan_policy_reload_failed_total: {
+    type: 'counter',
+    help: 'Times that stored resources did not compile and the last good policy stayed.',
+    labels: [],
+  },
+  castellan_policy_compile_seconds: {
+    type: 'gauge',
+    help: 'How long the last compilation took, pauses included.',
+    labels: [],
+  },
   castellan_jwks_fetches_total: {
     type: 'counter',
     help: 'Fetches of key sets of configured issuers.',

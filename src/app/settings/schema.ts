@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { bindAddress, duration, filePath, port, trustDomain } from './field-types.ts';
 import { audit, authority, limits, logging, retention, serving } from './schema-authority.ts';
 import { audiences, issuer, outbound, tokenReview, xfcc } from './schema-callers.ts';
+import { decisions, policy, proxy } from './schema-checks.ts';
 
 /**
  * Every setting of the server. Each has a default, so that an empty file is a whole configuration.
@@ -26,6 +27,13 @@ const schema = z.strictObject({
     .describe('The Unix socket of the admin API; `run/admin.sock` in the state directory when absent.'),
   observabilityAddress: bindAddress.describe('The address of metrics and probes (http).'),
   observabilityPort: port(15_014).describe('The port of metrics and probes; 0 takes any free one.'),
+  extAuthzAddress: bindAddress.describe(
+    'The address of the gRPC door for proxies. Off loopback it takes TLS only, and proxies with a credential.',
+  ),
+  extAuthzPort: port(9_191).describe('The port of the gRPC door for proxies; 0 takes any free one.'),
+  extAuthzSocket: filePath()
+    .optional()
+    .describe('A Unix socket for the gRPC door for proxies, instead of address and port.'),
   plaintext: z
     .strictObject({
       enabled: z.boolean().default(false).describe('Serve the CSR door without TLS too, on loopback only.'),
@@ -64,6 +72,13 @@ const schema = z.strictObject({
       'Accounts of node proxies (`namespace/account`) that may ask for the identities on their node.',
     ),
   outbound: outbound.prefault({}),
+  proxies: z
+    .array(proxy)
+    .max(1_024)
+    .default([])
+    .describe('Who may ask for decisions, and about which workloads.'),
+  policy: policy.prefault({}),
+  decisions: decisions.prefault({}),
   limits: limits.prefault({}),
   retention: retention.prefault({}),
   audit: audit.prefault({}),

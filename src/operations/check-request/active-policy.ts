@@ -1,10 +1,12 @@
 import type { PolicySnapshot } from '../../policy/index.ts';
-import type { ExtensionProvider } from '../../resources/index.ts';
+import type { AnyResource, ExtensionProvider } from '../../resources/index.ts';
 import type { WorkloadDirectory } from './workload-directory.ts';
 
 /** Everything that decides, swapped as one reference: a check reads it once. */
 export interface ActivePolicy {
   readonly snapshot: PolicySnapshot;
+  /** What it was compiled from. */
+  readonly resources: readonly AnyResource[];
   readonly workloads: WorkloadDirectory;
   /** How each CUSTOM provider is reached. */
   readonly providers: ReadonlyMap<string, ExtensionProvider>;

@@ -1,0 +1,56 @@
+import type { ServingCertificate } from '../authority/index.ts';
+import { type ExtAuthzAddress, type ExtAuthzServer, extAuthzServer } from '../endpoints/ext-authz/index.ts';
+import { isLoopback } from '../wire/tls/loopback.ts';
+import type { Checks } from './checks.ts';
+import { peerJudge } from './csr-listeners.ts';
+import { hostPort } from './endpoints-file.ts';
+import type { Environment } from './environment.ts';
+import type { Settings } from './settings/index.ts';
+import type { State } from './state.ts';
+
+export interface CheckDoorParts {
+  readonly settings: Settings;
+  readonly environment: Environment;
+  readonly state: State;
+  readonly serving: ServingCertificate;
+  readonly checks: Checks;
+}
+
+export interface CheckDoors {
+  readonly extAuthz: ExtAuthzServer;
+  /** As endpoints.json writes them. */
+  readonly addresses: { readonly extAuthz: string };
+  close(graceMs: number): Promise<void>;
+}
+
+/** The doors that proxies ask at. Off this host there is no door without TLS. */
+export async function openCheckDoors(parts: CheckDoorParts): Promise<CheckDoors> {
+  const { settings, environment, serving, checks } = parts;
+  const address = extAuthzAddress(parts);
+  const extAuthz = await extAuthzServer({
+    address,
+    name: 'ext-authz',
+    checks: checks.verb,
+    logger: environment.logger.scoped('authz'),
+  });
+  const renewal = serving.onChange((material) => extAuthz.setCredentials(material));
+  return {
+    extAuthz,
+    addresses: {
+      extAuthz:
+        address.kind === 'unix' ? `unix:${address.path}` : hostPort(settings.extAuthzAddress, extAuthz.port),
+    },
+    async close(graceMs) {
+      renewal[Symbol.dispose]();
+      await extAuthz.close(graceMs);
+    },
+  };
+}
+
+function extAuthzAddress({ settings, state, serving, environment }: CheckDoorParts): ExtAuthzAddress {
+  const { extAuthzSocket, extAuthzAddress: host, extAuthzPort: port } = settings;
+  if (extAuthzSocket !== undefined) return { kind: 'unix', path: extAuthzSocket, mode: 0o660 };
+  if (isLoopback(host)) return { kind: 'plaintext', host, port };
+  const validatePeer = peerJudge(state, environment);
+  return { kind: 'tls', host, port, credentials: serving.current(), validatePeer };
+}

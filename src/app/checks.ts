@@ -1,0 +1,74 @@
+import { discoveredKeySetFetcher, urlKeySetFetcher } from '../adapters/jwks/index.ts';
+import type { Metrics } from '../adapters/telemetry/index.ts';
+import { parseIpBlock } from '../base/ip.ts';
+import { CheckRequest, type DecisionObserver, PeerIdentities } from '../operations/check-request/index.ts';
+import { PolicyFeed, RequestKeys } from '../operations/policy-snapshot/index.ts';
+import { outboundClient } from '../wire/outbound/index.ts';
+import { countChecks, sampleChecks } from './check-metrics.ts';
+import type { Environment } from './environment.ts';
+import { peerTrust } from './peer-trust.ts';
+import { proxyBindings } from './proxy-bindings.ts';
+import type { Settings } from './settings/index.ts';
+import type { State } from './state.ts';
+
+export interface Checks {
+  readonly verb: CheckRequest;
+  readonly feed: PolicyFeed;
+  readonly keys: RequestKeys;
+}
+
+export interface ChecksParts {
+  readonly settings: Settings;
+  readonly environment: Environment;
+  readonly state: State;
+  readonly metrics: Metrics;
+  readonly stack: AsyncDisposableStack;
+}
+
+const stopwatch = () => performance.now();
+
+/** The verb behind every door for proxies, fed by the resource store. */
+export async function openChecks(parts: ChecksParts): Promise<Checks> {
+  const { settings, environment, state, metrics, stack } = parts;
+  const { clock, random } = environment;
+  const logger = environment.logger.scoped('authz');
+  const { store, authority } = state;
+  const keys = stack.use(new RequestKeys({ fetcherFor: keyFetchers(settings, environment), clock, logger }));
+  const feed = stack.use(
+    await PolicyFeed.open({
+      store: store.resources,
+      settings: { trustDomain: settings.trustDomain, ...settings.policy },
+      clock,
+      logger: environment.logger.scoped('policy'),
+      stopwatch,
+      onActivation: (policy) => keys.follow(policy),
+    }),
+  );
+  const observer: DecisionObserver = { decided: (check) => countChecks(metrics, check) };
+  const verb = new CheckRequest({
+    policy: () => feed.current(),
+    bindings: proxyBindings(settings),
+    peers: new PeerIdentities(peerTrust(authority, stack), store.revocations),
+    tokens: keys,
+    custom: { ask: () => Promise.reject(new Error('no way to providers')) },
+    observer,
+    clock,
+    stopwatch,
+    random,
+    logger,
+  });
+  sampleChecks(metrics, feed, keys);
+  return { verb, feed, keys };
+}
+
+/** D15: a URI that a policy names reaches no private address unless the settings list it. */
+function keyFetchers(settings: Settings, { clock }: Environment) {
+  const allow = settings.outbound.allow
+    .map((text) => parseIpBlock(text))
+    .filter((block) => block !== undefined);
+  const client = outboundClient({ privateAllowed: false, allow, clock });
+  return (place: { readonly url: string } | { readonly issuer: string }) =>
+    'url' in place
+      ? urlKeySetFetcher({ client, url: place.url })
+      : discoveredKeySetFetcher({ client, issuer: place.issuer });
+}
