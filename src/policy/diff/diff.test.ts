@@ -16,7 +16,7 @@ describe('diffSnapshots', () => {
           expect(checkDiff(compile(was, engine), compile(is, engine), asked)).toEqual([]);
         },
       ),
-      { numRuns: 30 },
+      { numRuns: 6 },
     );
   });
 });

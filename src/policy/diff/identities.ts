@@ -1,6 +1,6 @@
 import { SpiffeId } from '../../spiffe/index.ts';
 import type { Clause } from '../match/clause.ts';
-import { readTextPattern } from '../match/text-patterns.ts';
+import { readTextPattern, type TextPattern } from '../match/text-patterns.ts';
 import { targetOf } from '../query/examples.ts';
 import { filler } from './texts.ts';
 
@@ -88,11 +88,30 @@ function addPrincipal(words: OpenWords, value: string): void {
   if (kind === 'exact') words.principals.add(text);
   if (kind === 'prefix') words.prefixes.add(text);
   if (kind === 'suffix') words.suffixes.add(text);
-  const parts = text.split('/');
-  const [trustDomain, ns, namespace, sa, account] = parts;
-  if (kind === 'exact' && parts.length === 5 && ns === 'ns' && sa === 'sa') {
-    if (trustDomain !== undefined && trustDomain !== '') words.trustDomains.add(trustDomain);
-    if (namespace !== undefined) words.namespaces.add(namespace);
-    if (account !== undefined) words.accounts.add(account);
+  addParts(words, kind, text.split('/'));
+}
+
+/** What a pattern says of trust domain, namespace and account; a part that it says only half is filled up. */
+function addParts(words: OpenWords, kind: TextPattern['kind'], parts: readonly string[]): void {
+  const last = parts.length - 1;
+  for (const [i, part] of parts.entries()) {
+    const isOpenAfter = kind === 'prefix' && i === last;
+    const isOpenBefore = kind === 'suffix' && i === 0;
+    const list = listFor(words, kind, parts, i);
+    if (list === undefined) continue;
+    const filled = `${isOpenBefore ? filler : ''}${part}${isOpenAfter ? filler : ''}`;
+    for (const word of [part, filled]) if (word !== '') list.add(word);
   }
+}
+
+function listFor(
+  words: OpenWords,
+  kind: TextPattern['kind'],
+  parts: readonly string[],
+  i: number,
+): Set<string> | undefined {
+  if (parts[i - 1] === 'ns' || (kind === 'suffix' && parts[i + 1] === 'sa')) return words.namespaces;
+  if (parts[i - 1] === 'sa' || (kind === 'suffix' && parts.length === 1)) return words.accounts;
+  const isFirst = i === 0 && (kind !== 'suffix' || parts[1] === 'ns');
+  return isFirst ? words.trustDomains : undefined;
 }
