@@ -5,6 +5,12 @@ const explain = 'an operator can look up the reason with castellan explain and t
 /** Messages are Istio's, word for word: clients and dashboards match on them (csr-api.md §1.4). */
 export const csrErrors = defineErrors({
   AUTHENTICATION_FAILED: { kind: 'unauthenticated', message: 'request authenticate failure', next: explain },
+  /** M12, under `csr.strict`. */
+  CREDENTIALS_DISAGREE: {
+    kind: 'denied',
+    message: 'request authenticate failure: certificate and token name different callers',
+    next: 'send the token that belongs to the certificate, or none',
+  },
   IMPERSONATION_FAILED: {
     kind: 'unauthenticated',
     message: 'request impersonation authentication failure',

@@ -109,7 +109,8 @@ class IssueSvidVerb {
       progress.detail = outcome.detail;
       if (outcome.outcome === 'unavailable')
         throw csrErrors.AUTHENTICATION_UNAVAILABLE({ retryAfterSeconds: 1 });
-      throw csrErrors.AUTHENTICATION_FAILED();
+      const isDisagreement = outcome.reason === 'token-disagrees-with-certificate';
+      throw isDisagreement ? csrErrors.CREDENTIALS_DISAGREE() : csrErrors.AUTHENTICATION_FAILED();
     }
     const { caller } = outcome;
     progress.caller = caller;

@@ -17,6 +17,7 @@ export function attestor(method: CallerMethod | undefined): CallerAttestor {
 
 const reasonOfCode: Readonly<Record<string, IssueReason>> = {
   AUTHENTICATION_FAILED: 'unauthenticated',
+  CREDENTIALS_DISAGREE: 'unauthenticated',
   IMPERSONATION_FAILED: 'impersonation_denied',
   KEY_REFUSED: 'key_refused',
   KEY_BLOCKED: 'key_refused',

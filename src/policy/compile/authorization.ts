@@ -99,7 +99,7 @@ function compileRule(
   return { policy, index, from, to, when, needsHttp: draft.needsHttp, dropped: draft.dropped };
 }
 
-type Slot = Pick<Clause, 'name' | 'negated'>;
+type WrittenList = Pick<Clause, 'name' | 'wanted' | 'negated'>;
 
 /** Collects what a rule's clauses say about the rule as a whole. */
 class RuleDraft {
@@ -119,7 +119,8 @@ class RuleDraft {
     const clauses: Clause[] = [];
     for (const slot of sourceSlots) {
       const wanted = spec[slot.key];
-      if (wanted.length > 0) this.#add(clauses, slot, wanted, compileSource(slot.base, wanted, this.#scope));
+      if (wanted.length > 0)
+        this.#add(clauses, { ...slot, wanted }, compileSource(slot.base, wanted, this.#scope));
     }
     return clauses;
   }
@@ -129,7 +130,7 @@ class RuleDraft {
     for (const slot of operationSlots) {
       const wanted = spec[slot.key];
       if (wanted.length > 0)
-        this.#add(clauses, slot, wanted, compileOperation(slot.base, wanted, this.#scope));
+        this.#add(clauses, { ...slot, wanted }, compileOperation(slot.base, wanted, this.#scope));
     }
     return clauses;
   }
@@ -143,20 +144,20 @@ class RuleDraft {
         const compiled = compileCondition(spec, wanted, this.#scope);
         const name = `when[${spec.key}].${side}`;
         if (compiled === 'unknown') this.#drop(`unknown key \`${spec.key}\``);
-        else this.#add(clauses, { name, negated: side === 'notValues' }, wanted, compiled);
+        else this.#add(clauses, { name, wanted, negated: side === 'notValues' }, compiled);
       }
     }
     return clauses;
   }
 
-  #add(clauses: Clause[], slot: Slot, wanted: readonly string[], { field, bad }: CompiledField): void {
-    if (bad.length > 0) this.#refuse(slot.name, bad);
+  #add(clauses: Clause[], written: WrittenList, { field, bad }: CompiledField): void {
+    if (bad.length > 0) this.#refuse(written.name, bad);
     if (field === undefined) return;
     this.needsHttp ||= field.isHttp;
     clauses.push({
-      name: slot.name,
-      wanted,
-      negated: slot.negated,
+      name: written.name,
+      wanted: written.wanted,
+      negated: written.negated,
       field,
       leaning: this.#scope.leaning,
       note: bad.length === 0 ? undefined : `left out as malformed: ${bad.join(', ')}`,

@@ -21,10 +21,8 @@ export interface Field {
   probe(context: MatchContext): Probe;
   /** What the request has, for explanations. */
   read(context: MatchContext): readonly string[];
-  /** Where a rule index may file this field's values; undefined when it cannot. */
-  readonly dimension: Dimension | undefined;
-  /** The keys to file them under, in that dimension. */
-  keys(): readonly IndexKey[];
+  /** The keys under which a rule index may file this field's values; undefined when it cannot. */
+  keys(): FieldKeys | undefined;
 }
 
 export type Dimension =
@@ -40,7 +38,12 @@ export type Dimension =
   | 'path'
   | 'sni';
 
-/** A request can match the field only when its value in the dimension is, begins with, ends with or lies in a key. */
+/** A request can match the field only when its value in the dimension is, begins with, ends with or lies in one of these. */
+export interface FieldKeys {
+  readonly dimension: Dimension;
+  readonly keys: readonly IndexKey[];
+}
+
 export interface IndexKey {
   readonly kind: 'exact' | 'prefix' | 'suffix' | 'range';
   readonly text: string;
@@ -70,8 +73,6 @@ export function clauseHolds(clause: Clause, context: MatchContext): boolean {
   return clause.negated ? probe !== all : probe >= some;
 }
 
-export function exactKeys(values: readonly string[]): readonly IndexKey[] {
-  return values.map((text) => ({ kind: 'exact', text }));
+export function exactKeys(dimension: Dimension, values: readonly string[]): FieldKeys {
+  return { dimension, keys: values.map((text) => ({ kind: 'exact', text })) };
 }
-
-export const noKeys: readonly IndexKey[] = Object.freeze([]);

@@ -1,15 +1,5 @@
 import { type Cidr, cidrContains, type IpAddress } from '../../base/ip.ts';
-import {
-  absent,
-  all,
-  type Dimension,
-  exactKeys,
-  type Field,
-  type IndexKey,
-  noKeys,
-  none,
-  type Probe,
-} from './clause.ts';
+import { absent, all, exactKeys, type Field, type FieldKeys, none, type Probe } from './clause.ts';
 import type { MatchContext } from './context.ts';
 import { IpTree } from './ip-tree.ts';
 import { matchesNamespace, matchesTrustDomain, type PeerFacts, readNamespacePattern } from './peer-facts.ts';
@@ -37,8 +27,7 @@ abstract class PeerField implements Field {
     return peer === undefined ? nothing : [peer.principal];
   }
   abstract fits(peer: PeerFacts): boolean;
-  abstract readonly dimension: Dimension | undefined;
-  abstract keys(): readonly IndexKey[];
+  abstract keys(): FieldKeys | undefined;
 }
 
 /** `principals`, `source.principal`: values without `spiffe://`, trust domain aliases already added. */
@@ -52,11 +41,8 @@ export class PrincipalField extends PeerField {
   fits(peer: PeerFacts): boolean {
     return this.#texts.matches(peer.principal);
   }
-  get dimension(): Dimension | undefined {
-    return this.#texts.any ? undefined : 'principal';
-  }
-  keys(): readonly IndexKey[] {
-    return textKeys(this.#texts);
+  keys(): FieldKeys | undefined {
+    return textKeys('principal', this.#texts.values);
   }
 }
 
@@ -79,11 +65,8 @@ export class NamespaceField extends PeerField {
     for (const namespace of peer.namespaces) if (names.has(namespace)) return true;
     return false;
   }
-  get dimension(): Dimension | undefined {
-    return this.#names === undefined ? undefined : 'namespace';
-  }
-  keys(): readonly IndexKey[] {
-    return exactKeys(this.#values);
+  keys(): FieldKeys | undefined {
+    return this.#names === undefined ? undefined : exactKeys('namespace', this.#values);
   }
 }
 
@@ -99,11 +82,8 @@ export class AccountField extends PeerField {
     for (const account of peer.accounts) if (this.#accounts.has(account)) return true;
     return false;
   }
-  get dimension(): Dimension {
-    return 'account';
-  }
-  keys(): readonly IndexKey[] {
-    return exactKeys([...this.#accounts]);
+  keys(): FieldKeys {
+    return exactKeys('account', [...this.#accounts]);
   }
 }
 
@@ -117,11 +97,8 @@ export class TrustDomainField extends PeerField {
   fits(peer: PeerFacts): boolean {
     return this.#values.some((value) => matchesTrustDomain(peer, value));
   }
-  get dimension(): undefined {
+  keys(): undefined {
     return undefined;
-  }
-  keys(): readonly IndexKey[] {
-    return noKeys;
   }
 }
 
@@ -155,12 +132,10 @@ export class IpField implements Field {
     const ip = this.#address(context);
     return ip === undefined ? nothing : [ip.text];
   }
-  get dimension(): Dimension | undefined {
+  keys(): FieldKeys | undefined {
     if (this.input === 'destination.ip') return undefined;
-    return this.input === 'source.ip' ? 'source-ip' : 'remote-ip';
-  }
-  keys(): readonly IndexKey[] {
-    return this.#ranges.map(({ text }) => ({ kind: 'range', text }));
+    const dimension = this.input === 'source.ip' ? 'source-ip' : 'remote-ip';
+    return { dimension, keys: this.#ranges.map(({ text }) => ({ kind: 'range', text })) };
   }
   #address(context: MatchContext): IpAddress | undefined {
     if (this.input === 'source.ip') return context.sourceIp;
@@ -194,11 +169,8 @@ export class PortField implements Field {
   read({ port }: MatchContext): readonly string[] {
     return [String(port)];
   }
-  get dimension(): Dimension {
-    return 'port';
-  }
-  keys(): readonly IndexKey[] {
-    return exactKeys([...this.#ports].map(String));
+  keys(): FieldKeys {
+    return exactKeys('port', [...this.#ports].map(String));
   }
 }
 
@@ -223,10 +195,7 @@ export class SniField implements Field {
   read({ sni }: MatchContext): readonly string[] {
     return sni === '' ? nothing : [sni];
   }
-  get dimension(): Dimension | undefined {
-    return this.#texts.any ? undefined : 'sni';
-  }
-  keys(): readonly IndexKey[] {
-    return textKeys(this.#texts);
+  keys(): FieldKeys | undefined {
+    return textKeys('sni', this.#texts.values);
   }
 }

@@ -35,38 +35,29 @@ export interface TextMatcher {
   matches(text: string): boolean;
 }
 
-/** The usual case is one value: the smallest object for it. */
+/** The usual case is one exact value: the smallest object for it. */
 export function compileTexts(values: readonly string[]): TextMatcher {
-  return values.length === 1 ? new OneText(values) : new ManyTexts(values);
+  const only = values.length === 1 ? (values[0] as string) : undefined;
+  return only !== undefined && readTextPattern(only).kind === 'exact'
+    ? new ExactText(values)
+    : new ManyTexts(values);
 }
 
-class OneText implements TextMatcher {
+class ExactText implements TextMatcher {
   readonly values: readonly string[];
-  readonly #kind: TextPattern['kind'];
   readonly #text: string;
 
   constructor(values: readonly string[]) {
-    const { kind, text } = readTextPattern(values[0] as string);
     this.values = values;
-    this.#kind = kind;
-    this.#text = text;
+    this.#text = values[0] as string;
   }
 
   get any(): boolean {
-    return this.#kind === 'any';
+    return false;
   }
 
   matches(text: string): boolean {
-    switch (this.#kind) {
-      case 'exact':
-        return text === this.#text;
-      case 'any':
-        return text !== '';
-      case 'prefix':
-        return text.startsWith(this.#text);
-      case 'suffix':
-        return text.endsWith(this.#text);
-    }
+    return text === this.#text;
   }
 }
 

@@ -1,14 +1,4 @@
-import {
-  absent,
-  all,
-  type Dimension,
-  exactKeys,
-  type Field,
-  type IndexKey,
-  noKeys,
-  none,
-  type Probe,
-} from './clause.ts';
+import { absent, all, exactKeys, type Field, type FieldKeys, none, type Probe } from './clause.ts';
 import { isFields, isList, type MatchContext, ownField, stringsAt } from './context.ts';
 import { compileTexts, matchesTextPattern, type TextMatcher, type TextPattern } from './text-patterns.ts';
 
@@ -89,11 +79,8 @@ export class RequestPrincipalField implements Field {
     const subject = token && ownField(token.claims, 'sub');
     return typeof issuer === 'string' && typeof subject === 'string' ? [`${issuer}/${subject}`] : nothing;
   }
-  get dimension(): Dimension | undefined {
-    return this.#patterns.length > 0 ? undefined : 'request-principal';
-  }
-  keys(): readonly IndexKey[] {
-    return exactKeys([...this.#exact]);
+  keys(): FieldKeys | undefined {
+    return this.#patterns.length > 0 ? undefined : exactKeys('request-principal', [...this.#exact]);
   }
 }
 
@@ -128,11 +115,8 @@ export class ClaimField implements Field {
   read({ token }: MatchContext): readonly string[] {
     return token === undefined ? nothing : stringsAt(token, this.#path);
   }
-  get dimension(): undefined {
+  keys(): undefined {
     return undefined;
-  }
-  keys(): readonly IndexKey[] {
-    return noKeys;
   }
 }
 
@@ -174,11 +158,8 @@ export class MetadataField implements Field {
     if (value === undefined || isFields(value)) return nothing;
     return isList(value) ? value.map(String) : [String(value)];
   }
-  get dimension(): undefined {
+  keys(): undefined {
     return undefined;
-  }
-  keys(): readonly IndexKey[] {
-    return noKeys;
   }
 }
 
