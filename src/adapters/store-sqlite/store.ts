@@ -49,6 +49,8 @@ export interface StoreLimits {
   readonly checkpointEvery: number;
   /** A database up to this size is read whole before it serves, a longer one while it serves. */
   readonly fullCheckBytes: number;
+  /** How long after the start that reading begins: a start is busy enough. */
+  readonly checkBehindAfterMs: number;
   /** Newest audit entries that are verified at every start. */
   readonly auditTail: number;
   /** The database may not grow beyond so many pages of 4 KiB. */
@@ -61,6 +63,7 @@ const defaultLimits: StoreLimits = {
   refusals: 10_000,
   checkpointEvery: 1000,
   fullCheckBytes: 256 * 1024 * 1024,
+  checkBehindAfterMs: 15_000,
   auditTail: 1000,
   maxPages: undefined,
 };
@@ -139,7 +142,8 @@ export class SqliteStore implements Store {
       const store = new SqliteStore(queue, files, options);
       store.#follow(head);
       refuseRolledBack(head, store.#identity, options.checkpoints);
-      if (sizeOf(files.database) > limits.fullCheckBytes) void store.#checkBehind(files);
+      if (sizeOf(files.database) > limits.fullCheckBytes)
+        store.#checkBehind(files, limits.checkBehindAfterMs);
       return store;
     } catch (error) {
       await queue.close();
@@ -172,11 +176,16 @@ export class SqliteStore implements Store {
   }
 
   /** A database too long to be read whole before the start is read while it serves. */
-  async #checkBehind(files: StateFiles): Promise<void> {
-    const task = { task: 'check', database: files.database, quick: true } as const;
-    const problems = await runTask(task, this.#stop.signal).catch((error: unknown) => [String(error)]);
-    if (problems.length > 0 && !this.#stop.signal.aborted)
-      this.#queue.condemn(`the database is damaged: ${problems.join('; ')}`);
+  #checkBehind(files: StateFiles, afterMs: number): void {
+    const { signal } = this.#stop;
+    const check = async () => {
+      const task = { task: 'check', database: files.database, quick: true } as const;
+      const problems = await runTask(task, signal).catch((error: unknown) => [String(error)]);
+      if (problems.length > 0 && !signal.aborted)
+        this.#queue.condemn(`the database is damaged: ${problems.join('; ')}`);
+    };
+    const timer = setTimeout(() => void check(), afterMs).unref();
+    signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
   }
 
   #follow(head: AuditHead): void {

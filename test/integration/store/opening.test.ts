@@ -218,7 +218,7 @@ describe('damaged files (adv:S05)', () => {
   it('a database too long to be read before the start is read behind it, and condemned when it is torn', async () => {
     using scratch = scratchDirectory();
     await fill(scratch.path, 200);
-    const limits = { fullCheckBytes: 1000 };
+    const limits = { fullCheckBytes: 1000, checkBehindAfterMs: 0 };
     {
       await using store = await openTestStore(scratch.path, { limits });
       await recordMany(store, 5, 1000);
