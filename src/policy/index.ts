@@ -27,6 +27,7 @@ export type {
   Stage,
 } from './decision.ts';
 export { decisionReasons, stages } from './decision.ts';
+export { type DiffEntry, type DiffOptions, diffSnapshots, type SnapshotDiff } from './diff/diff.ts';
 export { policyErrors } from './errors.ts';
 export { evaluate, providersNeeded } from './evaluate/evaluate.ts';
 export { type LocatedToken, locateTokens } from './evaluate/locate-tokens.ts';

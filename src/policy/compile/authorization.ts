@@ -2,7 +2,7 @@ import type { PolicyRef } from '../decision.ts';
 import { policyErrors } from '../errors.ts';
 import type { Clause, Leaning } from '../match/clause.ts';
 import type { AuthorizationPolicy, ConditionSpec, PolicyAction, RuleSpec } from '../source.ts';
-import { operationSlots, sourceSlots } from './canonical.ts';
+import { entryText, operationSlots, sourceSlots } from './canonical.ts';
 import {
   type ClauseScope,
   type CompiledField,
@@ -44,11 +44,21 @@ export function ruleId(rule: Pick<CompiledRule, 'policy' | 'index'>): string {
   return `${rule.policy.idPrefix}${rule.index}]`;
 }
 
+/**
+ * Compiled operations of one compilation, by leaning and content: the same methods and paths stand in rule after rule,
+ * and one object for all of them is what keeps many rules small.
+ */
+export type SharedOperations = Map<string, Entry>;
+
+/** No more are kept than this: beyond it they are not the same ones any more. */
+const maxShared = 20_000;
+
 /** Strict mode refuses what Istio would leave out in silence; then this throws POLICY_NOT_COMPILABLE. */
 export function compileAuthorization(
   resource: AuthorizationPolicy,
   hash: string,
   settings: Settings,
+  shared: SharedOperations = new Map(),
 ): CompiledPolicy {
   const { metadata, spec } = resource;
   const rules: CompiledRule[] = [];
@@ -64,10 +74,11 @@ export function compileAuthorization(
     provider,
     rules,
   };
-  const scope: ClauseScope = {
+  const scope: RuleScope = {
     namespace: metadata.namespace,
     trustDomains: settings.trustDomains,
     leaning: leaningOf(spec.action, settings),
+    shared,
   };
   for (const [index, rule] of spec.rules.entries()) rules.push(compileRule(policy, index, rule, scope));
   return policy;
@@ -86,12 +97,11 @@ function leaningOf(action: PolicyAction, settings: Settings): Leaning {
 const noEntries: readonly Entry[] = [];
 const noClauses: readonly Clause[] = [];
 
-function compileRule(
-  policy: CompiledPolicy,
-  index: number,
-  spec: RuleSpec,
-  scope: ClauseScope,
-): CompiledRule {
+interface RuleScope extends ClauseScope {
+  readonly shared: SharedOperations;
+}
+
+function compileRule(policy: CompiledPolicy, index: number, spec: RuleSpec, scope: RuleScope): CompiledRule {
   const draft = new RuleDraft(policy, index, scope);
   const from = spec.from.length === 0 ? noEntries : spec.from.map((source) => draft.source(source));
   const to = spec.to.length === 0 ? noEntries : spec.to.map((operation) => draft.operation(operation));
@@ -99,17 +109,22 @@ function compileRule(
   return { policy, index, from, to, when, needsHttp: draft.needsHttp, dropped: draft.dropped };
 }
 
-type WrittenList = Pick<Clause, 'name' | 'wanted' | 'negated'>;
+/** Lists grown by `push` keep room for more; there are millions of these. */
+function exactly<T>(list: readonly T[]): readonly T[] {
+  return list.slice();
+}
+
+type Slot = Pick<Clause, 'name' | 'negated'>;
 
 /** Collects what a rule's clauses say about the rule as a whole. */
 class RuleDraft {
   readonly #policy: CompiledPolicy;
   readonly #index: number;
-  readonly #scope: ClauseScope;
+  readonly #scope: RuleScope;
   needsHttp = false;
   dropped: string | undefined = undefined;
 
-  constructor(policy: CompiledPolicy, index: number, scope: ClauseScope) {
+  constructor(policy: CompiledPolicy, index: number, scope: RuleScope) {
     this.#policy = policy;
     this.#index = index;
     this.#scope = scope;
@@ -119,20 +134,35 @@ class RuleDraft {
     const clauses: Clause[] = [];
     for (const slot of sourceSlots) {
       const wanted = spec[slot.key];
-      if (wanted.length > 0)
-        this.#add(clauses, { ...slot, wanted }, compileSource(slot.base, wanted, this.#scope));
+      if (wanted.length > 0) this.#add(clauses, slot, wanted, compileSource(slot.base, wanted, this.#scope));
     }
-    return clauses;
+    return exactly(clauses);
   }
 
   operation(spec: RuleSpec['to'][number]): Entry {
+    const { shared, leaning } = this.#scope;
+    const isAllow = this.#policy.action === 'ALLOW' ? '+' : '-';
+    const key = leaning + isAllow + entryText(operationSlots, spec);
+    const known = shared.get(key);
+    if (known !== undefined) {
+      this.needsHttp ||= known.some(({ field }) => field.isHttp);
+      return known;
+    }
     const clauses: Clause[] = [];
     for (const slot of operationSlots) {
       const wanted = spec[slot.key];
       if (wanted.length > 0)
-        this.#add(clauses, { ...slot, wanted }, compileOperation(slot.base, wanted, this.#scope));
+        this.#add(clauses, slot, wanted, compileOperation(slot.base, wanted, this.#scope));
     }
-    return clauses;
+    const entry = exactly(clauses);
+    // What is malformed has its say in each rule it stands in.
+    if (
+      shared.size < maxShared &&
+      !clauses.some(({ note }) => note !== undefined) &&
+      this.dropped === undefined
+    )
+      shared.set(key, entry);
+    return entry;
   }
 
   conditions(specs: readonly ConditionSpec[]): readonly Clause[] {
@@ -144,20 +174,20 @@ class RuleDraft {
         const compiled = compileCondition(spec, wanted, this.#scope);
         const name = `when[${spec.key}].${side}`;
         if (compiled === 'unknown') this.#drop(`unknown key \`${spec.key}\``);
-        else this.#add(clauses, { name, wanted, negated: side === 'notValues' }, compiled);
+        else this.#add(clauses, { name, negated: side === 'notValues' }, wanted, compiled);
       }
     }
-    return clauses;
+    return exactly(clauses);
   }
 
-  #add(clauses: Clause[], written: WrittenList, { field, bad }: CompiledField): void {
-    if (bad.length > 0) this.#refuse(written.name, bad);
+  #add(clauses: Clause[], slot: Slot, wanted: readonly string[], { field, bad }: CompiledField): void {
+    if (bad.length > 0) this.#refuse(slot.name, bad);
     if (field === undefined) return;
     this.needsHttp ||= field.isHttp;
     clauses.push({
-      name: written.name,
-      wanted: written.wanted,
-      negated: written.negated,
+      name: slot.name,
+      wanted,
+      negated: slot.negated,
       field,
       leaning: this.#scope.leaning,
       note: bad.length === 0 ? undefined : `left out as malformed: ${bad.join(', ')}`,

@@ -85,7 +85,8 @@ function ruleText(rule: RuleSpec): string {
   return body;
 }
 
-function entryText<Key extends string>(
+/** One entry of `from` or `to`, as text: equal exactly for equal entries. */
+export function entryText<Key extends string>(
   slots: readonly ListSlot<Key, string>[],
   entry: Readonly<Record<Key, readonly string[]>>,
 ): string {

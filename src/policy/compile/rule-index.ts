@@ -1,5 +1,5 @@
 import { type Cidr, type IpAddress, parseIpBlock } from '../../base/ip.ts';
-import type { Clause, Dimension, FieldKeys, IndexKey } from '../match/clause.ts';
+import type { Dimension, Field, IndexKey } from '../match/clause.ts';
 import { type MatchContext, ownField } from '../match/context.ts';
 import { IpTree } from '../match/ip-tree.ts';
 import { ruleMatches } from '../match/rule.ts';
@@ -9,16 +9,15 @@ import type { Budget, Steps } from './budget.ts';
 
 /** Positions in the rules' order, ascending. */
 type Positions = number[];
-const newPositions = (): Positions => [];
 
 /** Below this, looking at every rule is cheaper than looking anything up. */
 const fewRules = 6;
-/** From how many rules the frequency of keys is estimated. */
-const sampleSize = 64;
+/** From how many rules it is judged which dimension tells them apart best. */
+const sampleSize = 48;
 
 /**
- * Finds the first of many rules that matches, looking only at rules that could: each rule is filed under the values of
- * the one dimension in which it is rarest, and a request looks up its own value in each dimension.
+ * Finds the first of many rules that matches, looking only at rules that could: each rule is filed under its values
+ * in the one dimension that tells the rules apart best, and a request looks up its own value in each dimension.
  */
 export class RuleIndex {
   /** In lexical order of ids, so the first match is the one that is reported (policy.md §3.13). */
@@ -33,12 +32,10 @@ export class RuleIndex {
   /** `withHttp`: HTTP fields can be looked up; else rules are filed under what a plain connection has. */
   static *build(rules: readonly CompiledRule[], withHttp: boolean, budget: Budget): Steps<RuleIndex> {
     const index = new RuleIndex(rules);
-    const frequencies = rules.length > fewRules ? sampleFrequencies(rules, withHttp) : undefined;
+    const order = rules.length > fewRules ? rankDimensions(rules, withHttp) : [];
     for (let position = 0; position < rules.length; position++) {
       const rule = rules[position] as CompiledRule;
-      const keys = frequencies && chooseKeys(rule, withHttp, frequencies);
-      if (keys === undefined) index.#always.push(position);
-      else index.#file(keys, position);
+      if (rule.dropped === undefined && !index.#file(rule, position, order)) index.#always.push(position);
       if (budget.spend(1)) yield undefined;
     }
     return index;
@@ -61,13 +58,25 @@ export class RuleIndex {
     return best;
   }
 
-  #file({ dimension, keys }: FieldKeys, position: number): void {
+  /** Under the first dimension in which every way to match the rule has keys; false when there is none. */
+  #file(rule: CompiledRule, position: number, order: readonly Dimension[]): boolean {
+    for (const dimension of order) {
+      const fields = fieldsIn(rule, dimension);
+      if (fields === undefined) continue;
+      const shelf = this.#shelf(dimension);
+      for (const field of fields) for (const key of field.keys()) shelf.file(key, position);
+      return true;
+    }
+    return false;
+  }
+
+  #shelf(dimension: Dimension): Shelf {
     let shelf = this.#shelves.find((candidate) => candidate.dimension === dimension);
     if (shelf === undefined) {
       shelf = new Shelf(dimension);
       this.#shelves.push(shelf);
     }
-    for (const key of keys) shelf.file(key, position);
+    return shelf;
   }
 }
 
@@ -83,30 +92,32 @@ class Shelf {
     this.dimension = dimension;
   }
 
+  /** A new list is written with its first position: most keys have no second, and a list grown by `push` is large. */
   file({ kind, text }: IndexKey, position: number): void {
-    const positions = this.#positionsAt(kind, text);
+    const fresh = () => [position];
+    const positions = this.#positionsAt(kind, text, fresh);
     if (positions.at(-1) !== position) positions.push(position);
   }
 
-  #positionsAt(kind: IndexKey['kind'], text: string): Positions {
+  #positionsAt(kind: IndexKey['kind'], text: string, fresh: () => Positions): Positions {
     switch (kind) {
       case 'exact': {
         let positions = this.#exact.get(text);
         if (positions === undefined) {
-          positions = [];
+          positions = fresh();
           this.#exact.set(text, positions);
         }
         return positions;
       }
       case 'prefix':
         this.#prefixes ??= new TextTrie('forward');
-        return this.#prefixes.at(text, newPositions);
+        return this.#prefixes.at(text, fresh);
       case 'suffix':
         this.#suffixes ??= new TextTrie('backward');
-        return this.#suffixes.at(text, newPositions);
+        return this.#suffixes.at(text, fresh);
       case 'range':
         this.#ranges ??= new IpTree();
-        return this.#ranges.at(parseIpBlock(text) as Cidr, newPositions);
+        return this.#ranges.at(parseIpBlock(text) as Cidr, fresh);
     }
   }
 
@@ -179,67 +190,74 @@ function requestPrincipal({ token }: MatchContext): string | undefined {
   return typeof issuer === 'string' && typeof subject === 'string' ? `${issuer}/${subject}` : undefined;
 }
 
-type Frequencies = Map<Dimension, Map<string, number>>;
+const httpDimensions: ReadonlySet<Dimension> = new Set(['host', 'method', 'path', 'request-principal']);
 
-function sampleFrequencies(rules: readonly CompiledRule[], withHttp: boolean): Frequencies {
-  const frequencies: Frequencies = new Map();
+/** How many of the sampled rules a request with some key of the dimension would have to look at. */
+interface Tally {
+  rules: number;
+  readonly counts: Map<string, number>;
+}
+
+/** Best first: the fewer rules share a key, the better. */
+function rankDimensions(rules: readonly CompiledRule[], withHttp: boolean): readonly Dimension[] {
+  const tallies = new Map<Dimension, Tally>();
   const stride = Math.max(1, Math.floor(rules.length / sampleSize));
-  for (let i = 0; i < rules.length; i += stride)
-    for (const { dimension, keys } of candidates(rules[i] as CompiledRule, withHttp)) {
-      let counts = frequencies.get(dimension);
-      if (counts === undefined) frequencies.set(dimension, (counts = new Map()));
-      for (const { text } of keys) counts.set(text, (counts.get(text) ?? 0) + 1);
-    }
-  return frequencies;
+  for (let i = 0; i < rules.length; i += stride) tallyRule(rules[i] as CompiledRule, tallies, withHttp);
+  return [...tallies].sort(([, a], [, b]) => cost(a) - cost(b)).map(([dimension]) => dimension);
+}
+
+function tallyRule(rule: CompiledRule, tallies: Map<Dimension, Tally>, withHttp: boolean): void {
+  const dimensions = new Set<Dimension>();
+  for (const { negated, field } of [...(rule.from[0] ?? []), ...(rule.to[0] ?? []), ...rule.when])
+    if (!negated && field.dimension !== undefined) dimensions.add(field.dimension);
+  for (const dimension of dimensions) {
+    const fields = withHttp || !httpDimensions.has(dimension) ? fieldsIn(rule, dimension) : undefined;
+    if (fields === undefined) continue;
+    const tally = tallies.get(dimension) ?? { rules: 0, counts: new Map<string, number>() };
+    tallies.set(dimension, tally);
+    tally.rules += 1;
+    for (const field of fields)
+      for (const { kind, text } of field.keys())
+        tally.counts.set(text, (tally.counts.get(text) ?? 0) + (kind === 'exact' ? 1 : wideKeyCost));
+  }
 }
 
 /** An affix or a range admits more requests than one exact value does. */
-const wideKeyCost = 2;
+const wideKeyCost = 1.5;
 
-function chooseKeys(rule: CompiledRule, withHttp: boolean, frequencies: Frequencies): FieldKeys | undefined {
-  let best: FieldKeys | undefined;
-  let bestCost = Number.POSITIVE_INFINITY;
-  for (const candidate of candidates(rule, withHttp)) {
-    const counts = frequencies.get(candidate.dimension);
-    let cost = 0;
-    for (const { kind, text } of candidate.keys)
-      cost += ((counts?.get(text) ?? 0) + 1) * (kind === 'exact' ? 1 : wideKeyCost);
-    if (cost < bestCost) [best, bestCost] = [candidate, cost];
+/** The mean size of a key's list, worse for a dimension that only some rules have. */
+function cost({ rules, counts }: Tally): number {
+  let squares = 0;
+  let sum = 0;
+  for (const count of counts.values()) {
+    squares += count * count;
+    sum += count;
   }
-  return best;
+  return sum === 0 ? 0 : squares / sum / Math.sqrt(rules);
 }
 
-/** The dimensions in which a request must have one of a few values for the rule to match at all. */
-function candidates(rule: CompiledRule, withHttp: boolean): readonly FieldKeys[] {
-  if (rule.dropped !== undefined) return neverFound;
-  const found = [...entryCandidates(rule.from, withHttp), ...entryCandidates(rule.to, withHttp)];
-  for (const clause of rule.when) {
-    const keys = clauseKeys(clause, withHttp);
-    if (keys !== undefined) found.push(keys);
-  }
-  return found;
-}
-
-/** A rule that can never match is filed under nothing at all. */
-const neverFound: readonly FieldKeys[] = [{ dimension: 'port', keys: [] }];
-
-/** A dimension counts only when every entry, being an alternative, has it. */
-function entryCandidates(entries: readonly Entry[], withHttp: boolean): readonly FieldKeys[] {
-  const [first = [], ...others] = entries.map((entry) =>
-    entry.map((clause) => clauseKeys(clause, withHttp)).filter((keys) => keys !== undefined),
+/** The fields that speak of a dimension, one for every way to match the rule; undefined when some way says nothing. */
+function fieldsIn(rule: CompiledRule, dimension: Dimension): readonly Field[] | undefined {
+  return (
+    entryFields(rule.from, dimension) ?? entryFields(rule.to, dimension) ?? clauseField(rule.when, dimension)
   );
-  if (others.length === 0) return first;
-  return first.flatMap(({ dimension, keys }) => {
-    const union = [...keys];
-    for (const other of others) {
-      const same = other.find((candidate) => candidate.dimension === dimension);
-      if (same === undefined) return [];
-      union.push(...same.keys);
-    }
-    return [{ dimension, keys: union }];
-  });
 }
 
-function clauseKeys({ negated, field }: Clause, withHttp: boolean): FieldKeys | undefined {
-  return negated || (field.isHttp && !withHttp) ? undefined : field.keys();
+/** Entries are alternatives: each must have one. */
+function entryFields(entries: readonly Entry[], dimension: Dimension): readonly Field[] | undefined {
+  const [only] = entries;
+  if (only === undefined) return undefined;
+  if (entries.length === 1) return clauseField(only, dimension);
+  const fields: Field[] = [];
+  for (const entry of entries) {
+    const found = clauseField(entry, dimension);
+    if (found === undefined) return undefined;
+    fields.push(...found);
+  }
+  return fields;
+}
+
+function clauseField(clauses: Entry, dimension: Dimension): readonly Field[] | undefined {
+  for (const { negated, field } of clauses) if (!negated && field.dimension === dimension) return [field];
+  return undefined;
 }

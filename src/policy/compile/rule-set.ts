@@ -27,5 +27,17 @@ export function* buildRuleSet(sorted: readonly CompiledPolicy[], budget: Budget)
 
 /** `rule[10]` comes before `rule[2]`: ids are ordered as text. */
 function inIdOrder(rules: readonly CompiledRule[]): readonly CompiledRule[] {
-  return rules.length <= 10 ? rules : [...rules].sort((a, b) => compareText(`${a.index}]`, `${b.index}]`));
+  return rules.length <= 10 ? rules : textOrder(rules.length).map((index) => rules[index] as CompiledRule);
+}
+
+const orders = new Map<number, readonly number[]>();
+
+/** The numbers below `length` in the order of `0]`, `1]`, `10]`, `2]`. A resource has at most 512 rules. */
+function textOrder(length: number): readonly number[] {
+  let order = orders.get(length);
+  if (order === undefined) {
+    order = Array.from({ length }, (_, i) => i).sort((a, b) => compareText(`${a}]`, `${b}]`));
+    if (length <= 512) orders.set(length, order);
+  }
+  return order;
 }

@@ -5,7 +5,7 @@ import type { AuthorizationPolicy, CompilableResource, EngineSettings } from '..
 import type { WorkloadView } from '../view.ts';
 import { attachmentKey, attachmentsOf, buildGroup, type Group } from './attachment.ts';
 import { AttachmentIndex } from './attachment-index.ts';
-import { type CompiledPolicy, compileAuthorization } from './authorization.ts';
+import { type CompiledPolicy, compileAuthorization, type SharedOperations } from './authorization.ts';
 import { Budget, compareText, type Steps, sortSteps } from './budget.ts';
 import { contentHash } from './canonical.ts';
 import { compilePeerRules } from './peer.ts';
@@ -70,13 +70,14 @@ function* compileEntries(
   how: { readonly settings: Settings; readonly reusable: Entries | undefined; readonly budget: Budget },
 ): Steps<Entries> {
   const entries = new Map<string, SnapshotEntry>();
+  const shared: SharedOperations = new Map();
   for (const item of resources) {
     if (!compiledKinds.has(item.kind)) continue;
     const resource = item as CompilableResource;
     const key = `${resource.kind}\u0000${resource.metadata.namespace}\u0000${resource.metadata.name}`;
     const rival = entries.get(key);
     if (rival === undefined || isLater(resource, rival.resource))
-      entries.set(key, compileEntry(resource, how.reusable?.get(key), how.settings));
+      entries.set(key, compileEntry(resource, how.reusable?.get(key), { settings: how.settings, shared }));
     const units = resource.kind === 'AuthorizationPolicy' ? 1 + resource.spec.rules.length : 1;
     if (how.budget.spend(units)) yield undefined;
   }
@@ -92,7 +93,7 @@ function isLater(candidate: CompilableResource, rival: CompilableResource): bool
 function compileEntry(
   resource: CompilableResource,
   before: SnapshotEntry | undefined,
-  settings: Settings,
+  how: { readonly settings: Settings; readonly shared: SharedOperations },
 ): SnapshotEntry {
   if (before?.resource === resource) return before;
   const hash = contentHash(resource);
@@ -100,7 +101,7 @@ function compileEntry(
   const authorization =
     before?.hash === hash && before.authorization !== undefined
       ? before.authorization
-      : compileAuthorization(resource, hash, settings);
+      : compileAuthorization(resource, hash, how.settings, how.shared);
   return { resource, hash, authorization };
 }
 

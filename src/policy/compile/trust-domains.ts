@@ -3,15 +3,19 @@
  * others say nothing that Istio would take for a trust domain.
  */
 export function expandPrincipals(values: readonly string[], bundle: readonly string[]): readonly string[] {
-  const isUnchanged = values.every((value) => {
-    const trustDomain = principalTrustDomain(value);
-    return trustDomain === undefined || (bundle.length === 1 && trustDomain === bundle[0]);
-  });
-  if (isUnchanged) return values;
+  const alone = bundle.length === 1 ? (bundle[0] as string) : undefined;
+  if (values.every((value) => isUnchanged(value, alone))) return values;
   return values.flatMap((value) => {
     const trustDomain = principalTrustDomain(value);
     return trustDomain === undefined ? [value] : expandPrincipal(value, trustDomain, bundle);
   });
+}
+
+/** The usual case, seen without taking the value apart: one trust domain, and the value is in it. */
+function isUnchanged(value: string, alone: string | undefined): boolean {
+  if (alone !== undefined && value.startsWith(alone) && value[alone.length] === '/') return true;
+  const trustDomain = principalTrustDomain(value);
+  return trustDomain === undefined || trustDomain === alone;
 }
 
 /** `trustDomains`: a value equal to one of the bundle stands for all of them; `cluster.local` is no pointer here. */

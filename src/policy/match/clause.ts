@@ -21,8 +21,10 @@ export interface Field {
   probe(context: MatchContext): Probe;
   /** What the request has, for explanations. */
   read(context: MatchContext): readonly string[];
-  /** The keys under which a rule index may file this field's values; undefined when it cannot. */
-  keys(): FieldKeys | undefined;
+  /** Where a rule index may file this field's values; undefined when it cannot. */
+  readonly dimension: Dimension | undefined;
+  /** The keys to file them under, in that dimension. */
+  keys(): readonly IndexKey[];
 }
 
 export type Dimension =
@@ -38,12 +40,7 @@ export type Dimension =
   | 'path'
   | 'sni';
 
-/** A request can match the field only when its value in the dimension is, begins with, ends with or lies in one of these. */
-export interface FieldKeys {
-  readonly dimension: Dimension;
-  readonly keys: readonly IndexKey[];
-}
-
+/** A request can match the field only when its value in the dimension is, begins with, ends with or lies in a key. */
 export interface IndexKey {
   readonly kind: 'exact' | 'prefix' | 'suffix' | 'range';
   readonly text: string;
@@ -73,6 +70,8 @@ export function clauseHolds(clause: Clause, context: MatchContext): boolean {
   return clause.negated ? probe !== all : probe >= some;
 }
 
-export function exactKeys(dimension: Dimension, values: readonly string[]): FieldKeys {
-  return { dimension, keys: values.map((text) => ({ kind: 'exact', text })) };
+export function exactKeys(values: readonly string[]): readonly IndexKey[] {
+  return values.map((text) => ({ kind: 'exact', text }));
 }
+
+export const noKeys: readonly IndexKey[] = Object.freeze([]);

@@ -1,5 +1,15 @@
 import { type Cidr, cidrContains, type IpAddress } from '../../base/ip.ts';
-import { absent, all, exactKeys, type Field, type FieldKeys, none, type Probe } from './clause.ts';
+import {
+  absent,
+  all,
+  type Dimension,
+  exactKeys,
+  type Field,
+  type IndexKey,
+  noKeys,
+  none,
+  type Probe,
+} from './clause.ts';
 import type { MatchContext } from './context.ts';
 import { IpTree } from './ip-tree.ts';
 import { matchesNamespace, matchesTrustDomain, type PeerFacts, readNamespacePattern } from './peer-facts.ts';
@@ -27,7 +37,8 @@ abstract class PeerField implements Field {
     return peer === undefined ? nothing : [peer.principal];
   }
   abstract fits(peer: PeerFacts): boolean;
-  abstract keys(): FieldKeys | undefined;
+  abstract readonly dimension: Dimension | undefined;
+  abstract keys(): readonly IndexKey[];
 }
 
 /** `principals`, `source.principal`: values without `spiffe://`, trust domain aliases already added. */
@@ -41,8 +52,11 @@ export class PrincipalField extends PeerField {
   fits(peer: PeerFacts): boolean {
     return this.#texts.matches(peer.principal);
   }
-  keys(): FieldKeys | undefined {
-    return textKeys('principal', this.#texts.values);
+  get dimension(): Dimension | undefined {
+    return this.#texts.any ? undefined : 'principal';
+  }
+  keys(): readonly IndexKey[] {
+    return textKeys(this.#texts);
   }
 }
 
@@ -65,8 +79,11 @@ export class NamespaceField extends PeerField {
     for (const namespace of peer.namespaces) if (names.has(namespace)) return true;
     return false;
   }
-  keys(): FieldKeys | undefined {
-    return this.#names === undefined ? undefined : exactKeys('namespace', this.#values);
+  get dimension(): Dimension | undefined {
+    return this.#names === undefined ? undefined : 'namespace';
+  }
+  keys(): readonly IndexKey[] {
+    return exactKeys(this.#values);
   }
 }
 
@@ -82,8 +99,11 @@ export class AccountField extends PeerField {
     for (const account of peer.accounts) if (this.#accounts.has(account)) return true;
     return false;
   }
-  keys(): FieldKeys {
-    return exactKeys('account', [...this.#accounts]);
+  get dimension(): Dimension {
+    return 'account';
+  }
+  keys(): readonly IndexKey[] {
+    return exactKeys([...this.#accounts]);
   }
 }
 
@@ -97,8 +117,11 @@ export class TrustDomainField extends PeerField {
   fits(peer: PeerFacts): boolean {
     return this.#values.some((value) => matchesTrustDomain(peer, value));
   }
-  keys(): undefined {
+  get dimension(): undefined {
     return undefined;
+  }
+  keys(): readonly IndexKey[] {
+    return noKeys;
   }
 }
 
@@ -132,10 +155,12 @@ export class IpField implements Field {
     const ip = this.#address(context);
     return ip === undefined ? nothing : [ip.text];
   }
-  keys(): FieldKeys | undefined {
+  get dimension(): Dimension | undefined {
     if (this.input === 'destination.ip') return undefined;
-    const dimension = this.input === 'source.ip' ? 'source-ip' : 'remote-ip';
-    return { dimension, keys: this.#ranges.map(({ text }) => ({ kind: 'range', text })) };
+    return this.input === 'source.ip' ? 'source-ip' : 'remote-ip';
+  }
+  keys(): readonly IndexKey[] {
+    return this.#ranges.map(({ text }) => ({ kind: 'range', text }));
   }
   #address(context: MatchContext): IpAddress | undefined {
     if (this.input === 'source.ip') return context.sourceIp;
@@ -169,8 +194,11 @@ export class PortField implements Field {
   read({ port }: MatchContext): readonly string[] {
     return [String(port)];
   }
-  keys(): FieldKeys {
-    return exactKeys('port', [...this.#ports].map(String));
+  get dimension(): Dimension {
+    return 'port';
+  }
+  keys(): readonly IndexKey[] {
+    return exactKeys([...this.#ports].map(String));
   }
 }
 
@@ -195,7 +223,10 @@ export class SniField implements Field {
   read({ sni }: MatchContext): readonly string[] {
     return sni === '' ? nothing : [sni];
   }
-  keys(): FieldKeys | undefined {
-    return textKeys('sni', this.#texts.values);
+  get dimension(): Dimension | undefined {
+    return this.#texts.any ? undefined : 'sni';
+  }
+  keys(): readonly IndexKey[] {
+    return textKeys(this.#texts);
   }
 }

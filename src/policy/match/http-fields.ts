@@ -1,4 +1,14 @@
-import { absent, all, type Field, type FieldKeys, type IndexKey, none, type Probe, some } from './clause.ts';
+import {
+  absent,
+  all,
+  type Dimension,
+  type Field,
+  type IndexKey,
+  noKeys,
+  none,
+  type Probe,
+  some,
+} from './clause.ts';
 import { headerLines, listItems, type MatchContext, trimBlanks } from './context.ts';
 import { hostForms } from './host.ts';
 import { matchesPathTemplate, type PathTemplate, templatePrefix } from './path-template.ts';
@@ -19,8 +29,11 @@ abstract class HttpField implements Field {
   }
   abstract probe(context: MatchContext): Probe;
   abstract read(context: MatchContext): readonly string[];
-  keys(): FieldKeys | undefined {
+  get dimension(): Dimension | undefined {
     return undefined;
+  }
+  keys(): readonly IndexKey[] {
+    return noKeys;
   }
 }
 
@@ -41,8 +54,11 @@ export class MethodField extends HttpField {
   read({ http }: MatchContext): readonly string[] {
     return http === undefined ? nothing : [http.method];
   }
-  override keys(): FieldKeys | undefined {
-    return textKeys('method', this.#texts.values);
+  override get dimension(): Dimension | undefined {
+    return this.#texts.any ? undefined : 'method';
+  }
+  override keys(): readonly IndexKey[] {
+    return textKeys(this.#texts);
   }
 }
 
@@ -68,8 +84,11 @@ export class HostField extends HttpField {
   read({ host }: MatchContext): readonly string[] {
     return host === undefined ? nothing : [host];
   }
-  override keys(): FieldKeys | undefined {
-    return this.#isStrict ? undefined : textKeys('host', this.#texts.values);
+  override get dimension(): Dimension | undefined {
+    return this.#isStrict || this.#texts.any ? undefined : 'host';
+  }
+  override keys(): readonly IndexKey[] {
+    return textKeys(this.#texts);
   }
 }
 
@@ -95,15 +114,17 @@ export class PathField extends HttpField {
   read({ http, path }: MatchContext): readonly string[] {
     return http === undefined ? nothing : [path];
   }
-  override keys(): FieldKeys | undefined {
-    const texts = textKeys('path', this.#texts?.values ?? nothing);
-    if (texts === undefined) return undefined;
-    const prefixes = this.#templates.map(
-      (template): IndexKey => ({ kind: 'prefix', text: templatePrefix(template) }),
-    );
-    return prefixes.some(({ text }) => text === '')
-      ? undefined
-      : { ...texts, keys: [...texts.keys, ...prefixes] };
+  override get dimension(): Dimension | undefined {
+    const isWide = this.#texts?.any || this.#templates.some((template) => templatePrefix(template) === '');
+    return isWide ? undefined : 'path';
+  }
+  override keys(): readonly IndexKey[] {
+    const texts = this.#texts === undefined ? noKeys : textKeys(this.#texts);
+    if (this.#templates.length === 0) return texts;
+    return [
+      ...texts,
+      ...this.#templates.map((template) => ({ kind: 'prefix' as const, text: templatePrefix(template) })),
+    ];
   }
 }
 

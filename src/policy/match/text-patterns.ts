@@ -35,29 +35,38 @@ export interface TextMatcher {
   matches(text: string): boolean;
 }
 
-/** The usual case is one exact value: the smallest object for it. */
+/** The usual case is one value: the smallest object for it. */
 export function compileTexts(values: readonly string[]): TextMatcher {
-  const only = values.length === 1 ? (values[0] as string) : undefined;
-  return only !== undefined && readTextPattern(only).kind === 'exact'
-    ? new ExactText(values)
-    : new ManyTexts(values);
+  return values.length === 1 ? new OneText(values) : new ManyTexts(values);
 }
 
-class ExactText implements TextMatcher {
+class OneText implements TextMatcher {
   readonly values: readonly string[];
+  readonly #kind: TextPattern['kind'];
   readonly #text: string;
 
   constructor(values: readonly string[]) {
+    const { kind, text } = readTextPattern(values[0] as string);
     this.values = values;
-    this.#text = values[0] as string;
+    this.#kind = kind;
+    this.#text = text;
   }
 
   get any(): boolean {
-    return false;
+    return this.#kind === 'any';
   }
 
   matches(text: string): boolean {
-    return text === this.#text;
+    switch (this.#kind) {
+      case 'exact':
+        return text === this.#text;
+      case 'any':
+        return text !== '';
+      case 'prefix':
+        return text.startsWith(this.#text);
+      case 'suffix':
+        return text.endsWith(this.#text);
+    }
   }
 }
 

@@ -1,4 +1,14 @@
-import { absent, all, exactKeys, type Field, type FieldKeys, none, type Probe } from './clause.ts';
+import {
+  absent,
+  all,
+  type Dimension,
+  exactKeys,
+  type Field,
+  type IndexKey,
+  noKeys,
+  none,
+  type Probe,
+} from './clause.ts';
 import { isFields, isList, type MatchContext, ownField, stringsAt } from './context.ts';
 import { compileTexts, matchesTextPattern, type TextMatcher, type TextPattern } from './text-patterns.ts';
 
@@ -79,8 +89,11 @@ export class RequestPrincipalField implements Field {
     const subject = token && ownField(token.claims, 'sub');
     return typeof issuer === 'string' && typeof subject === 'string' ? [`${issuer}/${subject}`] : nothing;
   }
-  keys(): FieldKeys | undefined {
-    return this.#patterns.length > 0 ? undefined : exactKeys('request-principal', [...this.#exact]);
+  get dimension(): Dimension | undefined {
+    return this.#patterns.length > 0 ? undefined : 'request-principal';
+  }
+  keys(): readonly IndexKey[] {
+    return exactKeys([...this.#exact]);
   }
 }
 
@@ -115,8 +128,11 @@ export class ClaimField implements Field {
   read({ token }: MatchContext): readonly string[] {
     return token === undefined ? nothing : stringsAt(token, this.#path);
   }
-  keys(): undefined {
+  get dimension(): undefined {
     return undefined;
+  }
+  keys(): readonly IndexKey[] {
+    return noKeys;
   }
 }
 
@@ -158,8 +174,11 @@ export class MetadataField implements Field {
     if (value === undefined || isFields(value)) return nothing;
     return isList(value) ? value.map(String) : [String(value)];
   }
-  keys(): undefined {
+  get dimension(): undefined {
     return undefined;
+  }
+  keys(): readonly IndexKey[] {
+    return noKeys;
   }
 }
 
