@@ -51,7 +51,7 @@ export async function openCsrListeners(parts: CsrListenerParts): Promise<CsrList
     services: [
       csrDoor({ issue: parts.issue, connections, clock, random }),
       healthDoor(health),
-      ...(settings.reflection ? reflectionDoors([IstioCertificateService, Health]) : []),
+      ...(settings.reflection ? await reflectionDoors([IstioCertificateService, Health]) : []),
     ],
   });
   const onConnection = (socket: Socket, facts: ConnectionFacts) => {

@@ -47,6 +47,8 @@ const drainMs = 10_000;
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   await using opening = new AsyncDisposableStack();
   const core = await openCore(options, opening);
+  // One that a killed server left behind would send people to ports of others.
+  removeEndpoints(core.state.paths.endpoints);
   const { csr, endpoints } = await openDoors(core, options, opening);
   const { loaded, environment } = options;
   const { store, paths, warnings } = core.state;

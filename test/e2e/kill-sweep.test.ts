@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { openStore } from '../../src/adapters/store-sqlite/index.ts';
+import { systemClock } from '../../src/adapters/system/clock.ts';
+import { systemRandom } from '../../src/adapters/system/random.ts';
+import { AccountIssuer, scratchDirectory } from '../support/callers.ts';
+import { leafOf, parsePem } from '../support/certificates.ts';
+import { makeCsr } from '../support/foreign-pki.ts';
+import { IstioClient, tlsCredentials } from '../support/istio-client.ts';
+import { startProcess } from '../support/process.ts';
+
+/** Ten in every run; the nightly script asks for a hundred. */
+const rounds = Number(process.env.CASTELLAN_KILL_ROUNDS ?? 10);
+const callersAtOnce = 16;
+
+const accounts = new AccountIssuer();
+const settings = `${accounts.settings}limits: { perIdentityPerSecond: 100000, perIdentityBurst: 100000, perSourcePerSecond: 100000, perSourceBurst: 100000 }\n`;
+
+interface Held {
+  readonly serial: string;
+  readonly der: Uint8Array;
+}
+
+/** The root that a client pins: from the journal of the authority, which is what a fresh start reads too. */
+function rootsPemOf(stateDir: string): string {
+  const journal = JSON.parse(readFileSync(join(stateDir, 'authority', 'journal.json'), 'utf8')) as {
+    bundle: { rootsPem: string };
+  };
+  return journal.bundle.rootsPem;
+}
+
+/** Asks for certificates until the server dies; `onAnswer` hears of each that a client really holds. */
+async function ask(address: string, rootsPem: string, onAnswer: (held: Held) => void): Promise<void> {
+  using client = new IstioClient(address, tlsCredentials({ rootsPem }));
+  const csr = (await makeCsr()).pem;
+  for (;;) {
+    try {
+      const { chain } = await client.create({ csr }, accounts.bearer(), { deadline: Date.now() + 20_000 });
+      const leaf = leafOf(chain);
+      onAnswer({ serial: leaf.serial, der: leaf.der });
+    } catch {
+      return;
+    }
+  }
+}
+
+describe('a server that is killed while it issues', () => {
+  it(`has every certificate that a client holds on record, no serial twice, and starts again, ${rounds} times (adv:S01)`, async () => {
+    const stateDir = join(scratchDirectory(), 'state');
+    const held = new Map<string, Held>();
+    for (let round = 0; round < rounds; round++) {
+      const server = await startProcess({ stateDir, settings });
+      const rootsPem = rootsPemOf(stateDir);
+      let answers = 0;
+      const killAfter = 1 + Math.floor(Math.random() * 150);
+      let killed: Promise<unknown> | undefined;
+      const onAnswer = (certificate: Held) => {
+        expect(held.has(certificate.serial), `serial ${certificate.serial} was given twice`).toBe(false);
+        held.set(certificate.serial, certificate);
+        // A moment later, so that the kill falls anywhere in the work of the others.
+        if (++answers === killAfter) setTimeout(() => (killed = server.end('SIGKILL')), Math.random() * 5);
+      };
+      await Promise.all(
+        Array.from({ length: callersAtOnce }, () => ask(server.endpoints.csr, rootsPem, onAnswer)),
+      );
+      expect(killed, server.stderr()).toBeDefined();
+      await killed;
+    }
+    expect(held.size).toBeGreaterThanOrEqual(rounds);
+
+    const server = await startProcess({ stateDir, settings });
+    expect(parsePem(rootsPemOf(stateDir))).toHaveLength(1);
+    expect((await server.end('SIGTERM')).code).toBe(0);
+
+    await using store = await openStore({
+      stateDirectory: stateDir,
+      clock: systemClock,
+      random: systemRandom,
+    });
+    for (const { serial, der } of held.values()) {
+      const record = await store.issuances.findBySerial(serial);
+      expect(Buffer.from(record?.der ?? []), `record of ${serial}`).toEqual(Buffer.from(der));
+    }
+    expect(await store.issuances.count()).toBeGreaterThanOrEqual(held.size);
+    expect(await store.maintenance.check()).toEqual([]);
+    expect((await store.audit.verify()).ok).toBe(true);
+  }, 600_000);
+});
