@@ -1,3 +1,4 @@
+import { equalBytes } from '../base/bytes.ts';
 import { context, contextConstructed, DerCursor, type Tlv, tags } from './der-reader.ts';
 import {
   type BasicConstraints,
@@ -125,6 +126,24 @@ export function decodeExtensions(extensions: readonly Extension[]): KnownExtensi
   return known;
 }
 
+/**
+ * Leaves of one authority carry four extensions that are the same in each: a value equal to the last one of its kind
+ * is not read again. Results are immutable, so they may be shared.
+ */
+function remembering<T>(read: (value: Uint8Array) => T): (value: Uint8Array) => T {
+  let last: { readonly value: Uint8Array; readonly result: T } | undefined;
+  return (value) => {
+    if (last !== undefined && equalBytes(last.value, value)) return last.result;
+    last = { value: value.slice(), result: read(value) };
+    return last.result;
+  };
+}
+
+const basicConstraintsOf = remembering((value) => Object.freeze(readBasicConstraints(value)));
+const keyUsageOf = remembering(readKeyUsage);
+const extKeyUsageOf = remembering((value): readonly string[] => Object.freeze(readExtKeyUsage(value)));
+const authorityKeyIdOf = remembering((value) => readAuthorityKeyId(value.slice()));
+
 /** False for an extension we do not know. */
 function decodeOne(known: Mutable<KnownExtensions>, { oid, critical, value }: Extension): boolean {
   switch (oid) {
@@ -132,19 +151,19 @@ function decodeOne(known: Mutable<KnownExtensions>, { oid, critical, value }: Ex
       known.san ??= { critical, ...readSubjectAltName(value) };
       return true;
     case oids.basicConstraints:
-      known.basicConstraints ??= readBasicConstraints(value);
+      known.basicConstraints ??= basicConstraintsOf(value);
       return true;
     case oids.keyUsage:
-      known.keyUsage ??= readKeyUsage(value);
+      known.keyUsage ??= keyUsageOf(value);
       return true;
     case oids.extKeyUsage:
-      known.extKeyUsage ??= readExtKeyUsage(value);
+      known.extKeyUsage ??= extKeyUsageOf(value);
       return true;
     case oids.subjectKeyId:
       known.subjectKeyId ??= readSubjectKeyId(value);
       return true;
     case oids.authorityKeyId: {
-      const keyId = readAuthorityKeyId(value);
+      const keyId = authorityKeyIdOf(value);
       if (keyId !== undefined) known.authorityKeyId ??= keyId;
       return true;
     }

@@ -15,8 +15,8 @@ import { csrLimits, maxCsrAttributes, maxCsrBytes, maxCsrPemChars, maxSubjectByt
 import { hasCommonName, type NameAttribute, readName } from './name.ts';
 import { oids } from './oids.ts';
 import { readSinglePem } from './pem.ts';
-import { type KeyPolicy, type PublicKey, parsePublicKey } from './public-key.ts';
-import { requireSignatureAlgorithm, verifySignature } from './signature-algorithm.ts';
+import { type KeyPolicy, type PublicKey, parseUnprovedKey } from './public-key.ts';
+import { requireSignatureAlgorithm, verifyProof } from './signature-algorithm.ts';
 
 /** What a CSR asked for. Reported for the audit note, never used: identity comes from entitlement (D1). */
 export interface RequestedNames {
@@ -105,12 +105,17 @@ function readCsr(der: Uint8Array, policy: KeyPolicy): Csr {
   const attributes = info.optional(contextConstructed(0));
   info.finish('the request information');
 
-  const publicKey = parsePublicKey(info.raw(spki), policy);
+  const publicKey = parseUnprovedKey(info.raw(spki), policy);
   const using = requireSignatureAlgorithm(outer.raw(algorithm), publicKey);
-  if (!verifySignature(using, publicKey, { data: outer.raw(signed), signature }))
-    throw x509Errors.CSR_SIGNATURE_INVALID();
+  if (!verifyProof(using, publicKey, { data: outer.raw(signed), signature })) throw proofFailed(publicKey);
   const extensions = attributes === undefined ? [] : readAttributes(info.inside(attributes));
   return new Csr(der, publicKey, readName(info.raw(subject)), readRequested(extensions));
+}
+
+/** Importing the key tells a point that is not on its curve (KEY_REFUSED) from a wrong signature. */
+function proofFailed(key: PublicKey): Error {
+  void key.keyObject;
+  return x509Errors.CSR_SIGNATURE_INVALID();
 }
 
 /** The extensions of the extensionRequest attribute; other attributes are ignored, up to a number (C22, C25). */

@@ -124,25 +124,34 @@ export function isRsaSpki(spkiDer: Uint8Array): boolean {
 }
 
 function keyIdOfBits(spkiDer: Uint8Array, at: number): Uint8Array {
-  return hash('sha256', spkiDer.subarray(at), 'buffer').subarray(0, 20);
+  // As text, since Node makes strings of hashes faster than buffers.
+  const digest = hash('sha256', spkiDer.subarray(at), 'latin1');
+  const keyId = new Uint8Array(20);
+  for (let i = 0; i < keyId.length; i++) keyId[i] = digest.charCodeAt(i);
+  return keyId;
 }
 
 class ParsedPublicKey implements PublicKey {
   readonly spkiDer: Uint8Array;
   readonly algorithm: KeyAlgorithm;
   readonly bits: number;
-  readonly keyObject: KeyObject;
   readonly #keyBitsAt: number;
+  #keyObject: KeyObject | undefined;
   #spkiSha256: string | undefined;
   #keyId: Uint8Array | undefined;
 
-  constructor(spkiDer: Uint8Array, keyObject: KeyObject, found: KeyShape) {
+  constructor(spkiDer: Uint8Array, found: KeyShape) {
     this.spkiDer = spkiDer;
     this.algorithm = found.algorithm;
     this.bits = found.bits;
-    this.keyObject = keyObject;
     this.#keyBitsAt = found.keyBitsAt;
     Object.freeze(this);
+  }
+
+  /** Throws KEY_REFUSED for a point that is not on its curve. */
+  get keyObject(): KeyObject {
+    this.#keyObject ??= importKey(this.spkiDer);
+    return this.#keyObject;
   }
 
   get spkiSha256(): string {
@@ -162,20 +171,38 @@ class ParsedPublicKey implements PublicKey {
  * Throws KEY_REFUSED, naming why, or KEY_BLOCKED.
  */
 export function parsePublicKey(spkiDer: Uint8Array, policy: KeyPolicy): PublicKey {
-  const key = readPublicKey(spkiDer);
+  return imported(parseUnprovedKey(spkiDer, policy));
+}
+
+/** As `parsePublicKey` with nothing switched off or blocked, and without the arithmetic on RSA moduli. */
+export function readPublicKey(spkiDer: Uint8Array): PublicKey {
+  return imported(readShape(spkiDer));
+}
+
+/**
+ * As `parsePublicKey`, but for a key that signed something which is verified next: OpenSSL decodes the point then,
+ * and making a key object for it would be the largest avoidable cost of an issuance.
+ */
+export function parseUnprovedKey(spkiDer: Uint8Array, policy: KeyPolicy): PublicKey {
+  const key = readShape(spkiDer);
   if (key.algorithm === 'Ed25519' && !policy.allowEd25519) throw refuseKey('Ed25519 keys are switched off');
   if (policy.blockedSpki.size > 0 && policy.blockedSpki.has(key.spkiSha256)) throw x509Errors.KEY_BLOCKED();
   if (key.algorithm === 'RSA') checkRsaModulus(key);
   return key;
 }
 
-/** As `parsePublicKey` with nothing switched off or blocked, and without the arithmetic on RSA moduli. */
-export function readPublicKey(spkiDer: Uint8Array): PublicKey {
+/** Makes the key object now, so that a point off its curve is refused here and not at first use. */
+function imported(key: PublicKey): PublicKey {
+  void key.keyObject;
+  return key;
+}
+
+function readShape(spkiDer: Uint8Array): PublicKey {
   const found = findShape(spkiDer);
   if (found === undefined) throw refuseKey(explainRefusedKey(spkiDer));
   if (found.algorithm === 'Ed25519' && smallOrderPoints.has(toHex(spkiDer.subarray(12))))
     throw refuseKey('an Ed25519 point of small order');
-  return new ParsedPublicKey(spkiDer, importKey(spkiDer), found);
+  return new ParsedPublicKey(spkiDer, found);
 }
 
 /** OpenSSL refuses a point that is not on its curve when it decodes it. */
@@ -187,7 +214,7 @@ function importKey(spkiDer: Uint8Array): KeyObject {
   }
 }
 
-export function checkRsaModulus(key: PublicKey): void {
+function checkRsaModulus(key: PublicKey): void {
   const modulusAt = key.spkiDer.length - 5 - key.bits / 8;
   const weakness = findRsaWeakness(key.spkiDer.subarray(modulusAt, modulusAt + key.bits / 8));
   if (weakness !== undefined) throw refuseKey(`a weak RSA modulus, ${weakness}`);

@@ -87,3 +87,20 @@ export function verifySignature(
     return false;
   }
 }
+
+/**
+ * As `verifySignature`, for a key that is used once: OpenSSL decodes it for this call and no key object is made. A
+ * point that is not on its curve is false.
+ */
+export function verifyProof(
+  using: SignatureAlgorithm,
+  key: PublicKey,
+  signed: { readonly data: Uint8Array; readonly signature: Uint8Array },
+): boolean {
+  try {
+    const once = { key: key.spkiDer as Buffer, format: 'der', type: 'spki' } as const;
+    return verify(using.hash, signed.data, once, signed.signature);
+  } catch {
+    return false;
+  }
+}

@@ -1,3 +1,4 @@
+import { calendarDay, daysInMonth, daysOf } from './calendar.ts';
 import { derError, type Tlv, tags } from './der-reader.ts';
 
 const utcTimeEnd = Date.UTC(2050, 0, 1);
@@ -21,18 +22,15 @@ export function readTime(bytes: Uint8Array, tlv: Tlv): number {
   };
   const short = two();
   const year = isUtc ? (short < 50 ? 2000 + short : 1900 + short) : short * 100 + two();
-  const [month, day, hour, minute, second] = [two(), two(), two(), two(), two()] as const;
-  const ms = Date.UTC(year, month - 1, day, hour, minute, second);
-  if (
-    year < 1000 ||
-    month < 1 ||
-    month > 12 ||
-    hour > 23 ||
-    minute > 59 ||
-    second > 59 ||
-    new Date(ms).getUTCDate() !== day
-  )
+  const month = two();
+  const day = two();
+  const hour = two();
+  const minute = two();
+  const second = two();
+  const isDay = year >= 1000 && day >= 1 && day <= daysInMonth(year, month);
+  if (!isDay || hour > 23 || minute > 59 || second > 59)
     throw derError('a time that does not exist', tlv.start);
+  const ms = daysOf(year, month, day) * msPerDay + ((hour * 60 + minute) * 60 + second) * 1000;
   if (!isUtc && ms >= utcTimeStart && ms < utcTimeEnd)
     throw derError('GeneralizedTime before the year 2050', tlv.start);
   return ms;
@@ -41,24 +39,27 @@ export function readTime(bytes: Uint8Array, tlv: Tlv): number {
 /** Writes a Time; a fraction of a second is dropped. */
 export function derTime(ms: number): Uint8Array {
   const isUtc = ms >= utcTimeStart && ms < utcTimeEnd;
-  const at = new Date(ms);
-  const year = at.getUTCFullYear();
+  const days = Math.floor(ms / msPerDay);
+  const { year, month, day } = calendarDay(days);
   if (!(year >= 1000 && year <= 9999)) throw new TypeError('X.509 cannot write that year');
-  const out = Uint8Array.from(isUtc ? emptyUtcTime : emptyGeneralizedTime);
+  const second = Math.floor((ms - days * msPerDay) / 1000);
+  const out = new Uint8Array(isUtc ? 15 : 17);
+  out[0] = isUtc ? tags.utcTime : tags.generalizedTime;
+  out[1] = out.length - 2;
   if (!isUtc) putTwo(out, 2, Math.floor(year / 100));
   const from = isUtc ? 2 : 4;
   putTwo(out, from, year % 100);
-  putTwo(out, from + 2, at.getUTCMonth() + 1);
-  putTwo(out, from + 4, at.getUTCDate());
-  putTwo(out, from + 6, at.getUTCHours());
-  putTwo(out, from + 8, at.getUTCMinutes());
-  putTwo(out, from + 10, at.getUTCSeconds());
+  putTwo(out, from + 2, month);
+  putTwo(out, from + 4, day);
+  putTwo(out, from + 6, Math.floor(second / 3600));
+  putTwo(out, from + 8, Math.floor(second / 60) % 60);
+  putTwo(out, from + 10, second % 60);
+  out[from + 12] = z;
   return out;
 }
 
+const msPerDay = 86_400_000;
 const z = 0x5a;
-const emptyUtcTime = [tags.utcTime, 13, ...Array.from({ length: 12 }, () => 0x30), z];
-const emptyGeneralizedTime = [tags.generalizedTime, 15, ...Array.from({ length: 14 }, () => 0x30), z];
 
 function putTwo(out: Uint8Array, at: number, value: number): void {
   out[at] = 0x30 + Math.floor(value / 10);
