@@ -52,7 +52,7 @@ async function issue(
 }
 
 describe('a leaf of ours', () => {
-  it('has KU, EKU, BC, SKI, AKI, SAN in this order, criticality and bytes (csr-api §1.9, spiffe:X-11 spiffe:X-13 spiffe:X-16)', async () => {
+  it('has KU, EKU, BC, SKI, AKI, SAN in this order, criticality and bytes (csr-api §1.9, spiffe:X-11 spiffe:X-13 spiffe:X-15 spiffe:X-16)', async () => {
     const { certificate } = await issue();
     const keyIds = [certificate.publicKey.keyId, pki.intermediate.certificate.publicKey.keyId].map(toHex);
     expect(certificate.extensions.map((e) => [e.oid, e.critical, toHex(e.value)])).toEqual([
