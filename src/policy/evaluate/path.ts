@@ -35,26 +35,21 @@ const dot = 46;
 const percent = 37;
 const backslash = 92;
 const questionMark = 63;
-const hash = 35;
-const semicolon = 59;
+
+/** Characters that some level may touch: controls, blanks, `%`, `\\`, `#`, `;`, `?`, and all beyond ASCII. */
+const special = new Uint8Array(128).map((_, unit) =>
+  unit <= 32 || unit === 127 || '%\\#;?'.includes(String.fromCharCode(unit)) ? 1 : 0,
+);
 
 /** How far the path holds nothing that any level would touch: up to its end, or to the first character that may matter. */
 function scanPlain(raw: string): number {
-  let previous = 0;
+  let isAfterSlash = false;
   for (let i = 0; i < raw.length; i++) {
     const unit = raw.charCodeAt(i);
-    if (
-      unit <= 32 ||
-      unit >= 127 ||
-      unit === percent ||
-      unit === backslash ||
-      unit === hash ||
-      unit === semicolon
-    )
-      return i;
-    if (unit === questionMark) return i;
-    if (previous === slash && (unit === slash || unit === dot)) return i;
-    previous = unit;
+    if (unit > 127 || special[unit] === 1) return i;
+    const isSlash = unit === slash;
+    if (isAfterSlash && (isSlash || unit === dot)) return i;
+    isAfterSlash = isSlash;
   }
   return raw.length;
 }
