@@ -36,6 +36,8 @@ export interface SnapshotInternals {
   /** As they were given. */
   readonly engineSettings: EngineSettings;
   readonly entries: ReadonlyMap<string, SnapshotEntry>;
+  /** Of the entries, in order. */
+  readonly keys: readonly string[];
   readonly groups: AttachmentIndex<Group>;
   readonly groupsByKey: ReadonlyMap<string, Group>;
   readonly tokenGroups: AttachmentIndex<TokenGroup>;

@@ -1,6 +1,7 @@
-import { type Group, targetKey } from './compile/attachment.ts';
+import type { Group } from './compile/attachment.ts';
 import type { AttachmentIndex } from './compile/attachment-index.ts';
 import { compareText } from './compile/budget.ts';
+import { targetKey } from './compile/target.ts';
 import { inIssuerOrder, type TokenRule } from './compile/tokens.ts';
 import { resolveMtls } from './query/effective-mtls.ts';
 import type { WorkloadFacts } from './request.ts';

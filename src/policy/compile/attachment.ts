@@ -1,13 +1,7 @@
-import type { Targeted } from '../source.ts';
 import type { CompiledPolicy } from './authorization.ts';
-import { type Budget, compareText, type Steps } from './budget.ts';
+import type { Budget, Steps } from './budget.ts';
 import { buildRuleSet, type RuleSet } from './rule-set.ts';
-
-/** What a set of policies is attached to, within one namespace. */
-export type Attachment =
-  | { readonly kind: 'namespace' }
-  | { readonly kind: 'selector'; readonly labels: readonly (readonly [string, string])[] }
-  | { readonly kind: 'target'; readonly target: string };
+import type { Attachment } from './target.ts';
 
 /** Policies with one attachment: they select the same workloads, so they are indexed together. */
 export interface Group {
@@ -24,34 +18,6 @@ export interface Group {
   readonly dryCustom: ReadonlyMap<string, RuleSet>;
   /** What its rules may read. */
   readonly inputs: ReadonlySet<string>;
-}
-
-/** policy.md §3.8: `targetRefs` win; a selector without labels is none. */
-export function attachmentsOf({ selector, targetRefs = [] }: Targeted): readonly Attachment[] {
-  if (targetRefs.length > 0)
-    return targetRefs
-      .filter((ref) => ref.namespace === undefined)
-      .map((ref) => ({ kind: 'target', target: targetKey(ref.group, ref.kind, ref.name) }));
-  const labels = [...(selector?.matchLabels ?? [])];
-  if (labels.length === 0) return namespaceWide;
-  return [{ kind: 'selector', labels: labels.sort(([a], [b]) => compareText(a, b)) }];
-}
-
-const namespaceWide: readonly Attachment[] = [{ kind: 'namespace' }];
-
-export function targetKey(group: string, kind: string, name: string): string {
-  return `${group}/${kind}/${name}`;
-}
-
-export function attachmentKey(namespace: string, attachment: Attachment): string {
-  switch (attachment.kind) {
-    case 'namespace':
-      return namespace;
-    case 'target':
-      return `${namespace}\u0000t${attachment.target}`;
-    case 'selector':
-      return `${namespace}\u0000s${attachment.labels.map(([k, v]) => `${k}=${v}`).join('\u0000')}`;
-  }
 }
 
 type Layer = 'audit' | 'deny' | 'allow' | 'dryDeny' | 'dryAllow';

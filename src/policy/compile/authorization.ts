@@ -11,6 +11,7 @@ import {
   compileSource,
 } from './clauses.ts';
 import type { Settings } from './settings.ts';
+import { type KeyedAttachment, keyedAttachments } from './target.ts';
 
 /** The clauses of one `from` or `to` entry: all are needed. */
 export type Entry = readonly Clause[];
@@ -38,6 +39,8 @@ export interface CompiledPolicy {
   readonly dryRun: boolean;
   readonly provider: string | undefined;
   readonly rules: readonly CompiledRule[];
+  /** What it is attached to, with the key of each. */
+  readonly attachments: readonly KeyedAttachment[];
 }
 
 export function ruleId(rule: Pick<CompiledRule, 'policy' | 'index'>): string {
@@ -73,6 +76,7 @@ export function compileAuthorization(
     dryRun: readGoBool(metadata.annotations?.get('istio.io/dry-run')),
     provider,
     rules,
+    attachments: keyedAttachments(metadata.namespace, spec),
   };
   const scope: RuleScope = {
     namespace: metadata.namespace,

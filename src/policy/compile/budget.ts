@@ -38,6 +38,7 @@ export function* sortSteps<T>(
   compare: (a: T, b: T) => number,
   budget: Budget,
 ): Steps<readonly T[]> {
+  if (items.length < 2) return items;
   let runs: T[][] = [];
   for (let at = 0; at < items.length; at += runLength) {
     runs.push(items.slice(at, at + runLength).sort(compare));

@@ -3,7 +3,7 @@ import type { WorkloadFacts } from '../request.ts';
 import type { DroppedRule, PolicySnapshot, SnapshotEntry } from '../snapshot.ts';
 import type { AuthorizationPolicy, CompilableResource, EngineSettings } from '../source.ts';
 import type { WorkloadView } from '../view.ts';
-import { attachmentKey, attachmentsOf, buildGroup, type Group } from './attachment.ts';
+import { buildGroup, type Group } from './attachment.ts';
 import { AttachmentIndex } from './attachment-index.ts';
 import { type CompiledPolicy, compileAuthorization, type SharedOperations } from './authorization.ts';
 import { Budget, compareText, type Steps, sortSteps } from './budget.ts';
@@ -11,6 +11,7 @@ import { contentHash } from './canonical.ts';
 import { compilePeerRules } from './peer.ts';
 import { compileServices } from './services.ts';
 import { readSettings, type Settings, settingsText } from './settings.ts';
+import { attachmentKey } from './target.ts';
 import { compileTokenRules, inIssuerOrder, type TokenGroup, type TokenRule } from './tokens.ts';
 
 export interface CompileOptions {
@@ -48,11 +49,10 @@ export function* compileSteps(
   const reusable = previous?.settingsText === text ? previous : undefined;
   const entries = yield* compileEntries(resources, { settings: filled, reusable: reusable?.entries, budget });
   const groups = yield* compileGroups(entries, reusable?.groupsByKey, budget);
-  const revision = yield* computeRevision(entries, text, budget);
-  return yield* assemble(
-    { entries, groups, settings: filled, engineSettings: settings, text, revision },
-    budget,
-  );
+  const keys = yield* orderKeys(entries, previous?.keys, budget);
+  const revision = yield* computeRevision(entries, keys, { settings: text, budget });
+  const parts = { entries, keys, groups, settings: filled, engineSettings: settings, text, revision };
+  return yield* assemble(parts, budget);
 }
 
 const compiledKinds: ReadonlySet<string> = new Set([
@@ -117,8 +117,7 @@ function* compileGroups(
   for (const { authorization } of entries.values()) {
     if (authorization === undefined) continue;
     const { namespace } = authorization.ref;
-    for (const attachment of attachmentsOf(authorization.resource.spec)) {
-      const key = attachmentKey(namespace, attachment);
+    for (const { key, attachment } of authorization.attachments) {
       const known = members.get(key);
       if (known === undefined) members.set(key, { at: { namespace, attachment }, policies: [authorization] });
       else known.policies.push(authorization);
@@ -136,8 +135,22 @@ function* compileGroups(
   return groups;
 }
 
-function* computeRevision(entries: Entries, settings: string, budget: Budget): Steps<string> {
-  const keys = yield* sortSteps([...entries.keys()], compareText, budget);
+/** The keys in order; those of the snapshot before when they are the same ones. */
+function* orderKeys(
+  entries: Entries,
+  before: readonly string[] | undefined,
+  budget: Budget,
+): Steps<readonly string[]> {
+  const isSame = before?.length === entries.size && before.every((key) => entries.has(key));
+  return isSame ? before : yield* sortSteps([...entries.keys()], compareText, budget);
+}
+
+function* computeRevision(
+  entries: Entries,
+  keys: readonly string[],
+  how: { readonly settings: string; readonly budget: Budget },
+): Steps<string> {
+  const { settings, budget } = how;
   const digest = createHash('sha256').update(settings);
   for (const key of keys) {
     digest.update(entries.get(key)?.hash ?? '');
@@ -148,6 +161,7 @@ function* computeRevision(entries: Entries, settings: string, budget: Budget): S
 
 interface Parts {
   readonly entries: Entries;
+  readonly keys: readonly string[];
   readonly groups: ReadonlyMap<string, Group>;
   readonly settings: Settings;
   readonly engineSettings: EngineSettings;
@@ -187,6 +201,7 @@ function* assemble(parts: Parts, budget: Budget): Steps<PolicySnapshot> {
       settingsText: parts.text,
       engineSettings: parts.engineSettings,
       entries: parts.entries,
+      keys: parts.keys,
       groups,
       groupsByKey: parts.groups,
       ...compileTokenGroups(of('RequestAuthentication')),

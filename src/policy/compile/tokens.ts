@@ -3,8 +3,8 @@ import type { RequestRuleRef } from '../explanation.ts';
 import { foldAscii } from '../match/text-patterns.ts';
 import type { TokenPlace } from '../request.ts';
 import type { JwtRuleSpec, RequestAuthentication } from '../source.ts';
-import { type Attachment, attachmentsOf } from './attachment.ts';
 import { compareText } from './budget.ts';
+import { type Attachment, attachmentsOf } from './target.ts';
 
 /** One `jwtRules` entry, read: where it looks, what it takes, what it does with a token it took. */
 export interface TokenRule {
