@@ -12,8 +12,8 @@ type Positions = number[];
 
 /** Below this, looking at every rule is cheaper than looking anything up. */
 const fewRules = 6;
-/** From how many rules it is judged which dimension tells them apart best. */
-const sampleSize = 48;
+/** From how many rules it is judged which dimension tells them apart best: one in eight, within bounds. */
+const sampleSize = (rules: number) => Math.min(64, Math.max(12, rules >> 3));
 
 /**
  * Finds the first of many rules that matches, looking only at rules that could: each rule is filed under its values
@@ -201,7 +201,7 @@ interface Tally {
 /** Best first: the fewer rules share a key, the better. */
 function rankDimensions(rules: readonly CompiledRule[], withHttp: boolean): readonly Dimension[] {
   const tallies = new Map<Dimension, Tally>();
-  const stride = Math.max(1, Math.floor(rules.length / sampleSize));
+  const stride = Math.max(1, Math.floor(rules.length / sampleSize(rules.length)));
   for (let i = 0; i < rules.length; i += stride) tallyRule(rules[i] as CompiledRule, tallies, withHttp);
   return [...tallies].sort(([, a], [, b]) => cost(a) - cost(b)).map(([dimension]) => dimension);
 }
