@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openStore } from '../../src/adapters/store-sqlite/index.ts';
@@ -8,7 +7,7 @@ import { AccountIssuer, scratchDirectory } from '../support/callers.ts';
 import { leafOf, parsePem } from '../support/certificates.ts';
 import { makeCsr } from '../support/foreign-pki.ts';
 import { IstioClient, tlsCredentials } from '../support/istio-client.ts';
-import { startProcess } from '../support/process.ts';
+import { rootsPemIn, startProcess } from '../support/process.ts';
 
 /** Ten in every run; the nightly script asks for a hundred. */
 const rounds = Number(process.env.CASTELLAN_KILL_ROUNDS ?? 10);
@@ -20,14 +19,6 @@ const settings = `${accounts.settings}limits: { perIdentityPerSecond: 100000, pe
 interface Held {
   readonly serial: string;
   readonly der: Uint8Array;
-}
-
-/** The root that a client pins: from the journal of the authority, which is what a fresh start reads too. */
-function rootsPemOf(stateDir: string): string {
-  const journal = JSON.parse(readFileSync(join(stateDir, 'authority', 'journal.json'), 'utf8')) as {
-    bundle: { rootsPem: string };
-  };
-  return journal.bundle.rootsPem;
 }
 
 /** Asks for certificates until the server dies; `onAnswer` hears of each that a client really holds. */
@@ -51,7 +42,7 @@ describe('a server that is killed while it issues', () => {
     const held = new Map<string, Held>();
     for (let round = 0; round < rounds; round++) {
       const server = await startProcess({ stateDir, settings });
-      const rootsPem = rootsPemOf(stateDir);
+      const rootsPem = rootsPemIn(stateDir);
       let answers = 0;
       const killAfter = 1 + Math.floor(Math.random() * 150);
       let killed: Promise<unknown> | undefined;
@@ -70,7 +61,7 @@ describe('a server that is killed while it issues', () => {
     expect(held.size).toBeGreaterThanOrEqual(rounds);
 
     const server = await startProcess({ stateDir, settings });
-    expect(parsePem(rootsPemOf(stateDir))).toHaveLength(1);
+    expect(parsePem(rootsPemIn(stateDir))).toHaveLength(1);
     expect((await server.end('SIGTERM')).code).toBe(0);
 
     await using store = await openStore({

@@ -1,23 +1,16 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { AccountIssuer, scratchDirectory } from '../support/callers.ts';
 import { leafOf } from '../support/certificates.ts';
 import { makeCsr } from '../support/foreign-pki.ts';
 import { IstioClient, tlsCredentials } from '../support/istio-client.ts';
-import { startProcess } from '../support/process.ts';
+import { rootsPemIn, startProcess } from '../support/process.ts';
 
 const accounts = new AccountIssuer();
 
-const rootsOf = (stateDir: string) =>
-  (
-    JSON.parse(readFileSync(join(stateDir, 'authority', 'journal.json'), 'utf8')) as {
-      bundle: { rootsPem: string };
-    }
-  ).bundle.rootsPem;
-
 async function askOnce(csrAddress: string, stateDir: string) {
-  using client = new IstioClient(csrAddress, tlsCredentials({ rootsPem: rootsOf(stateDir) }));
+  using client = new IstioClient(csrAddress, tlsCredentials({ rootsPem: rootsPemIn(stateDir) }));
   return await client.create({ csr: (await makeCsr()).pem }, accounts.bearer());
 }
 
@@ -55,7 +48,7 @@ describe('a server process', () => {
       settings: `${accounts.settings}logging: { level: debug }\n`,
     });
     const bearer = accounts.bearer({ audience: ['canary'] });
-    using client = new IstioClient(server.endpoints.csr, tlsCredentials({ rootsPem: rootsOf(stateDir) }));
+    using client = new IstioClient(server.endpoints.csr, tlsCredentials({ rootsPem: rootsPemIn(stateDir) }));
     await client.refused({ csr: (await makeCsr()).pem }, bearer);
     await server.end('SIGTERM');
     const token = bearer.authorization?.slice('Bearer '.length) ?? '';

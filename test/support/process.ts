@@ -82,3 +82,11 @@ export async function startProcess(options: ServerProcessOptions): Promise<Serve
 function endOf(child: ChildProcess): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
   return new Promise((resolve) => child.once('close', (code, signal) => resolve({ code, signal })));
 }
+
+/** The roots that a client of this server pins, from the journal of its authority. */
+export function rootsPemIn(stateDir: string): string {
+  const journal = JSON.parse(readFileSync(join(stateDir, 'authority', 'journal.json'), 'utf8')) as {
+    bundle: { rootsPem: string };
+  };
+  return journal.bundle.rootsPem;
+}
