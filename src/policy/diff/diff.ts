@@ -3,10 +3,13 @@ import type { Decision } from '../decision.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
 import type { AuthzRequest, WorkloadFacts } from '../request.ts';
 import type { PolicySnapshot } from '../snapshot.ts';
+import { viewOf } from '../workload-view.ts';
+import { changedRules } from './changed.ts';
+import { describeCube, type Who } from './describe.ts';
 import { type Cube, cubesOf, Diagram, DiagramTooLarge, type NodeId, never } from './diagram.ts';
 import { OutcomeBuilder } from './outcome.ts';
 import { connection, preflight, readSide, type Side, token, type VariableName } from './sides.ts';
-import { examplesFor, makeVariable, type Variable } from './variables.ts';
+import { makeVariable, type Variable } from './variables.ts';
 import { workloadExamples } from './workloads.ts';
 
 export interface DiffOptions {
@@ -26,7 +29,7 @@ export interface DiffEntry {
    * What the requests have in common: names of their parts, and the examples that belong. Other parts may be anything.
    * Empty for the last entry of a direction that has more groups than are listed: it stands for all the others.
    */
-  readonly who: Readonly<Record<VariableName, readonly string[]>>;
+  readonly who: Who;
   /** One of them. Both decisions were made by `evaluate`. */
   readonly example: AuthzRequest;
   readonly before: Decision;
@@ -85,14 +88,16 @@ interface FoundEntry {
   readonly holds: (classes: readonly (number | undefined)[]) => boolean;
 }
 
-/** One workload for each way in which both snapshots select policies. */
+/** One workload for each way in which both snapshots select policies, where they do not select the same. */
 function distinctWorkloads(
   before: PolicySnapshot,
   after: PolicySnapshot,
   candidates: readonly WorkloadFacts[],
 ): ReadonlyMap<string, WorkloadFacts> {
   const found = new Map<string, WorkloadFacts>();
+  const hasSameSettings = before.internals.settingsText === after.internals.settingsText;
   for (const workload of candidates) {
+    if (hasSameSettings && selectedBy(before, workload) === selectedBy(after, workload)) continue;
     const key = selectionKey([before, after], workload);
     if (!found.has(key)) found.set(key, workload);
   }
@@ -100,16 +105,20 @@ function distinctWorkloads(
 }
 
 function selectionKey(snapshots: readonly PolicySnapshot[], workload: WorkloadFacts): string {
-  const parts = snapshots.map((snapshot) => {
-    const { view } = readSide(snapshot, workload);
-    const { mode, ports } = view.mtls;
-    return [
-      view.groups.flatMap(({ policies }) => policies.map(({ idPrefix, hash }) => idPrefix + hash)),
-      view.tokenRules.map(({ ref }) => ref.id),
-      [mode, ...ports],
-    ];
-  });
-  return JSON.stringify([parts, workload.proxy ?? 'sidecar']);
+  return JSON.stringify([
+    snapshots.map((snapshot) => selectedBy(snapshot, workload)),
+    workload.proxy ?? 'sidecar',
+  ]);
+}
+
+/** The content of all that has a say about a workload. */
+function selectedBy(snapshot: PolicySnapshot, workload: WorkloadFacts): string {
+  const { groups, tokenRules, mtls } = viewOf(snapshot, workload);
+  return JSON.stringify([
+    groups.flatMap(({ policies }) => policies.map(({ idPrefix, hash }) => idPrefix + hash)),
+    tokenRules.map(({ ref }) => [ref.id, ref.spec]),
+    [mtls.mode, ...mtls.ports],
+  ]);
 }
 
 function compareWorkload(
@@ -120,9 +129,8 @@ function compareWorkload(
   const sides = snapshots.map((snapshot) => readSide(snapshot, workload));
   const base = baseRequest(workload);
   try {
-    const variables = variablesOf(sides).map((name) =>
-      makeVariable(name, sides, base, examplesFor(name, sides, base)),
-    );
+    const changed = changedRules(sides);
+    const variables = variablesOf(sides).map((name) => makeVariable(name, sides, base, changed));
     return readDifferences({ snapshots, sides, variables, base, options });
   } catch (error) {
     if (!(error instanceof DiagramTooLarge)) throw error;
@@ -230,20 +238,6 @@ function exampleOf(
     request = examples[turn % Math.max(1, examples.length)]?.apply(request) ?? request;
   }
   return request;
-}
-
-const maxLabels = 12;
-
-function describeCube(cube: Cube, variables: readonly Variable[]): DiffEntry['who'] {
-  const who: Record<VariableName, readonly string[]> = {};
-  for (const [index, values] of cube) {
-    const variable = variables[index];
-    if (variable === undefined) continue;
-    who[variable.name] = values
-      .flatMap((value) => (variable.classes[value] ?? []).map(({ label }) => label))
-      .slice(0, maxLabels);
-  }
-  return who;
 }
 
 function findEntry(

@@ -3,6 +3,10 @@ import type { AuthzRequest } from '../request.ts';
 /** A value of a variable: how to give it to a request, and how to say it. */
 export interface Example {
   readonly label: string;
+  /** What it consists of, when it is more than one thing: said one by one instead of the label. */
+  readonly parts?: Readonly<Record<string, string>>;
+  /** Another way to write what another example has: not said while there is one that is plain. */
+  readonly isSpelling?: boolean;
   readonly apply: (request: AuthzRequest) => AuthzRequest;
 }
 

@@ -41,7 +41,7 @@ export function customSets({ sets, drySets }: CustomLayer): readonly RuleSet[] {
   return [...sets, ...drySets];
 }
 
-function enforcedRules({ custom, deny, allow }: WorkloadView): readonly CompiledRule[] {
+export function enforcedRules({ custom, deny, allow }: WorkloadView): readonly CompiledRule[] {
   const sets = [...custom.flatMap(customSets), ...deny, ...allow];
   return sets.flatMap(({ policies }) => policies.flatMap(({ rules }) => rules));
 }

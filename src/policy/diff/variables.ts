@@ -1,9 +1,8 @@
-import type { SpiffeId } from '../../spiffe/index.ts';
-import type { Clause } from '../match/clause.ts';
-import type { AuthzRequest, ConnectionFacts, HttpFacts, JsonData, PortProtocol } from '../request.ts';
+import type { AuthzRequest, ConnectionFacts, HttpFacts, JsonData } from '../request.ts';
 import { addressExamples } from './addresses.ts';
+import type { ChangedRules } from './changed.ts';
+import { connectionExamples } from './connections.ts';
 import { type Example, type Examples, listsOf } from './example.ts';
-import { identityExamples } from './identities.ts';
 import { connection, preflight, type Side, signatureOf, token, type VariableName } from './sides.ts';
 import { filler, pathExamples, pathSpellings, textExamples } from './texts.ts';
 import { tokenExamples } from './tokens.ts';
@@ -22,12 +21,17 @@ export function makeVariable(
   name: VariableName,
   sides: readonly Side[],
   base: AuthzRequest,
-  { examples, isComplete }: Examples,
+  changed: ChangedRules | undefined,
 ): Variable {
+  const { examples, isComplete } = examplesFor(name, sides, { base, changed });
   const classes: Example[][] = [];
   const signatures: (readonly (boolean | string)[])[][] = [];
   const byKey = new Map<string, number>();
-  const sign = (request: AuthzRequest) => sides.map((side) => signatureOf(side, name, request));
+  const isPassedOver = (request: AuthzRequest) =>
+    name === connection && changed !== undefined && !changed.concerns(request);
+  // Nothing is true of a connection that is passed over: then no outcome differs either.
+  const sign = (request: AuthzRequest) =>
+    isPassedOver(request) ? [] : sides.map((side) => signatureOf(side, name, request));
   for (const example of examples) {
     const signature = sign(example.apply(base));
     const key = JSON.stringify(signature);
@@ -49,13 +53,17 @@ export function makeVariable(
 }
 
 /** The variables of a workload in the order of the diagram, each with examples from what both sides say. */
-export function examplesFor(name: VariableName, sides: readonly Side[], base: AuthzRequest): Examples {
+function examplesFor(
+  name: VariableName,
+  sides: readonly Side[],
+  { base, changed }: { readonly base: AuthzRequest; readonly changed: ChangedRules | undefined },
+): Examples {
   const clauses = sides.flatMap((side) => side.clauses.get(name) ?? []);
   const wanted = clauses.flatMap((clause) => clause.wanted);
   const complete = (examples: readonly Example[]): Examples => ({ examples, isComplete: true });
   switch (name) {
     case connection:
-      return connectionExamples(clauses, sides);
+      return connectionExamples(clauses, sides, changed?.callers);
     case token:
       return tokenExamples(clauses, sides);
     case preflight:
@@ -71,12 +79,15 @@ export function examplesFor(name: VariableName, sides: readonly Side[], base: Au
           httpExample('method', text.toUpperCase()),
         ),
       );
-    case 'authority':
-      return complete(
-        [...hostTexts(wanted), ...hostTexts(wanted).flatMap(hostSpellings)].map((text) =>
-          httpExample('authority', text),
-        ),
-      );
+    case 'authority': {
+      const hosts = hostTexts(wanted);
+      return complete([
+        ...hosts.map((host) => httpExample('authority', host)),
+        ...hosts
+          .flatMap(hostSpellings)
+          .map((host) => ({ ...httpExample('authority', host), isSpelling: true })),
+      ]);
+    }
     case 'sni':
       return complete(
         ['', ...textExamples(wanted)].map((sni) => onConnection(sni === '' ? 'no SNI' : sni, { sni })),
@@ -141,7 +152,10 @@ function pathRequests(wanted: readonly string[], sides: readonly Side[]): readon
     ),
   );
   const spellings = pathSpellings(levels.size > 1 ? paths : paths.slice(0, 40));
-  return [...paths, ...spellings].map((path) => httpExample('path', path));
+  return [
+    ...paths.map((path) => httpExample('path', path)),
+    ...spellings.map((path) => ({ ...httpExample('path', path), isSpelling: true })),
+  ];
 }
 
 /** Headers, metadata and providers: a handful of values each. */
@@ -194,98 +208,4 @@ function metadataExamples(name: VariableName, wanted: readonly string[]): readon
       ]),
     }),
   }));
-}
-
-/** Peer, TLS, port, protocol and layer are one variable: peer authentication mixes them. */
-function connectionExamples(clauses: readonly Clause[], sides: readonly Side[]): Examples {
-  const settings = sides.map(({ snapshot }) => snapshot.settings);
-  const trustDomains = settings.flatMap((side) => [
-    ...side.trustDomains,
-    ...(side.acceptedTrustDomains ?? []),
-  ]);
-  const namespaces = sides.flatMap(({ view }) => view.groups.map((group) => group.namespace));
-  const { ids, isComplete } = identityExamples(clauses, trustDomains, namespaces);
-  const channels = [...plainChannels, ...ids.flatMap(mutualChannels)];
-  const examples = portsOf(clauses, sides).flatMap((port) =>
-    channels.flatMap((channel) => [true, false].map((isHttp) => connectionExample(port, channel, isHttp))),
-  );
-  return { examples, isComplete };
-}
-
-interface Channel {
-  readonly label: string;
-  readonly facts: Partial<ConnectionFacts>;
-}
-
-const anonymous = { peer: undefined, peerProblem: undefined };
-const plainChannels: readonly Channel[] = [
-  { label: 'plaintext', facts: { ...anonymous, tls: 'none', alpn: undefined } },
-  { label: 'TLS without certificate', facts: { ...anonymous, tls: 'one-way', alpn: undefined } },
-  { label: 'foreign TLS', facts: { ...anonymous, tls: 'one-way', alpn: 'h2' } },
-  { label: 'mesh TLS without certificate', facts: { ...anonymous, tls: 'one-way', alpn: 'istio-h2' } },
-  {
-    label: 'untrusted certificate',
-    facts: { tls: 'mutual', peer: undefined, peerProblem: 'untrusted-root', alpn: 'istio-h2' },
-  },
-];
-
-function mutualChannels(peer: SpiffeId): readonly Channel[] {
-  return ['istio-h2', 'istio', 'h2', undefined].map((alpn) => ({
-    label: alpn === 'istio-h2' ? peer.principal : `${peer.principal} (${alpn ?? 'unknown ALPN'})`,
-    facts: { tls: 'mutual', peer, peerProblem: undefined, alpn },
-  }));
-}
-
-interface Port {
-  readonly port: number;
-  readonly protocol: PortProtocol;
-}
-
-/** Ports that a clause or a mode names, and one that none does; each as HTTP, TCP and sniffed. */
-function portsOf(clauses: readonly Clause[], sides: readonly Side[]): readonly Port[] {
-  const ports = new Set([1, 15008]);
-  for (const { name, wanted } of clauses)
-    if (
-      name === 'operation.ports' ||
-      name === 'operation.notPorts' ||
-      name.startsWith('when[destination.port]')
-    )
-      for (const value of wanted) ports.add(Number(value));
-  for (const { view } of sides) for (const port of view.mtls.ports.keys()) ports.add(port);
-  return [...ports].flatMap((port) =>
-    (['http', 'tcp', 'auto'] as const).map((protocol) => ({ port, protocol })),
-  );
-}
-
-function connectionExample({ port, protocol }: Port, channel: Channel, isHttp: boolean): Example {
-  return {
-    label: `${channel.label} at ${isHttp ? 'HTTP' : 'TCP'} port ${port}${protocol === 'auto' ? '' : ` (${protocol})`}`,
-    apply: (request) => ({
-      ...request,
-      destination: declarePort(request.destination, { port, protocol }),
-      connection: { ...request.connection, ...channel.facts, destinationPort: port },
-      http: isHttp ? request.http : undefined,
-    }),
-  };
-}
-
-const declared = new WeakMap<object, Map<string, AuthzRequest['destination']>>();
-
-/** One object per workload and declaration, so that views are found again. */
-function declarePort(
-  workload: AuthzRequest['destination'],
-  { port, protocol }: Port,
-): AuthzRequest['destination'] {
-  const known = declared.get(workload) ?? new Map<string, AuthzRequest['destination']>();
-  declared.set(workload, known);
-  const key = `${port} ${protocol}`;
-  let found = known.get(key);
-  if (found === undefined) {
-    const ports = new Map(workload.ports);
-    if (protocol === 'auto') ports.delete(port);
-    else ports.set(port, protocol);
-    found = { ...workload, ports };
-    known.set(key, found);
-  }
-  return found;
 }
