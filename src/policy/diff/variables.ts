@@ -177,7 +177,7 @@ function customExamples(provider: string): readonly Example[] {
   }));
 }
 
-/** Absent, one line, two lines, and all at once. */
+/** Absent, one line, two lines, all at once, and joined in one line: the two sides may differ in mode (Z12). */
 function headerExamples(header: string, wanted: readonly string[]): readonly Example[] {
   const texts = ['', ...textExamples(wanted)];
   const lines = listsOf(texts);
@@ -188,7 +188,8 @@ function headerExamples(header: string, wanted: readonly string[]): readonly Exa
       else headers.set(header, values);
       return { headers };
     });
-  return [undefined, ...lines].map(setHeader);
+  const joined = lines.filter((values) => values.length > 1).map((values) => [values.join(',')]);
+  return [undefined, ...lines, ...joined].map(setHeader);
 }
 
 function metadataExamples(name: VariableName, wanted: readonly string[]): readonly Example[] {
