@@ -110,7 +110,7 @@ function bareCost(directory: string, rows: number, transactions: number): number
 /** Fills a closed store in big transactions, by the writer's own code. */
 async function fillTo(stateDirectory: string, total: number): Promise<void> {
   const file = stateFiles(stateDirectory).database;
-  const writer = new WriterCore({ file, refusals: 1, checkpointEvery: 100_000 });
+  const writer = new WriterCore({ file, refusals: 1, decisions: 1, checkpointEvery: 100_000 });
   const serials = new EpochSerials({ serialPrefix: 1, epoch: 0 }, systemClock, systemRandom);
   const at = systemClock.now();
   for (let n = 0; n < total; n += fillBatch) {
@@ -119,7 +119,7 @@ async function fillTo(stateDirectory: string, total: number): Promise<void> {
       at,
       bootTime: 0,
     }));
-    writer.commit(writes, []);
+    writer.commit({ type: 'batch', writes, refusals: [], decisions: [] });
     writer.tidy();
   }
   writer.close();

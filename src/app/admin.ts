@@ -8,6 +8,7 @@ import type { HealthCheck } from '../operations/check-health.ts';
 import { auditOf, type Operator } from '../operations/operator.ts';
 import { PageCursors } from '../operations/page-cursor.ts';
 import { listenOnSocket } from './admin-socket.ts';
+import { type Checks, policySettings } from './checks.ts';
 import type { Environment } from './environment.ts';
 import type { Issuing } from './issuing.ts';
 import { operatorToken } from './operator-token.ts';
@@ -20,6 +21,7 @@ export interface AdminDoorParts {
   readonly environment: Environment;
   readonly state: State;
   readonly issuing: Issuing;
+  readonly checks: Checks;
   readonly serving: ServingCertificate;
   readonly readiness: readonly HealthCheck[];
   readonly build: BuildInfo;
@@ -80,6 +82,8 @@ function adminParts(door: AdminDoorParts): AdminParts {
     authority,
     clock,
     random,
+    policy: () => door.checks.feed.current(),
+    policySettings: policySettings(door.settings),
     cursors: new PageCursors(random.bytes(32)),
     readiness,
     settings: door.shown,

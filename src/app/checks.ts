@@ -2,7 +2,8 @@ import { discoveredKeySetFetcher, urlKeySetFetcher } from '../adapters/jwks/inde
 import type { Metrics } from '../adapters/telemetry/index.ts';
 import { parseIpBlock } from '../base/ip.ts';
 import { CheckRequest, type DecisionObserver, PeerIdentities } from '../operations/check-request/index.ts';
-import { PolicyFeed, RequestKeys } from '../operations/policy-snapshot/index.ts';
+import { DecisionRecorder } from '../operations/decisions/index.ts';
+import { PolicyFeed, type PolicySettings, RequestKeys } from '../operations/policy-snapshot/index.ts';
 import { outboundClient } from '../wire/outbound/index.ts';
 import { countChecks, sampleChecks } from './check-metrics.ts';
 import type { Environment } from './environment.ts';
@@ -37,14 +38,24 @@ export async function openChecks(parts: ChecksParts): Promise<Checks> {
   const feed = stack.use(
     await PolicyFeed.open({
       store: store.resources,
-      settings: { trustDomain: settings.trustDomain, ...settings.policy },
+      settings: policySettings(settings),
       clock,
       logger: environment.logger.scoped('policy'),
       stopwatch,
       onActivation: (policy) => keys.follow(policy),
     }),
   );
-  const observer: DecisionObserver = { decided: (check) => countChecks(metrics, check) };
+  const recorder = new DecisionRecorder({
+    ring: store.decisions,
+    logger: environment.logger.scoped('authz.decision'),
+    sampleAllows: settings.decisions.sampleAllows,
+  });
+  const observer: DecisionObserver = {
+    decided(check) {
+      countChecks(metrics, check);
+      recorder.decided(check);
+    },
+  };
   const verb = new CheckRequest({
     policy: () => feed.current(),
     bindings: proxyBindings(settings),
@@ -59,6 +70,11 @@ export async function openChecks(parts: ChecksParts): Promise<Checks> {
   });
   sampleChecks(metrics, feed, keys);
   return { verb, feed, keys };
+}
+
+/** What the settings say about deciding. */
+export function policySettings({ trustDomain, policy }: Settings): PolicySettings {
+  return { trustDomain, ...policy };
 }
 
 /** D15: a URI that a policy names reaches no private address unless the settings list it. */

@@ -131,6 +131,7 @@ async function openDoors(
     environment,
     state,
     issuing,
+    checks: core.checks,
     serving,
     readiness,
     build,

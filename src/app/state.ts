@@ -48,7 +48,7 @@ export async function openState(
       random,
       logger,
       checkpoints: await checkpoints(),
-      limits: { maxQueued: settings.limits.maxQueuedIssuances },
+      limits: { maxQueued: settings.limits.maxQueuedIssuances, decisions: settings.decisions.ring },
     }),
   );
   const serials = new EpochSerials(store.identity(), clock, random);

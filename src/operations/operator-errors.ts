@@ -66,4 +66,19 @@ export const operatorErrors = defineErrors({
     message: 'this is not on the deny list',
     next: 'list it: castellan get revocations',
   },
+  WORKLOAD_UNKNOWN: {
+    kind: 'not-found',
+    message: 'no WorkloadEntry has this namespace and name',
+    next: 'see `castellan get WorkloadEntry -A`',
+  },
+  SERVICE_UNKNOWN: {
+    kind: 'not-found',
+    message: 'no ServiceEntry names this host',
+    next: 'see `castellan get ServiceEntry -A`',
+  },
+  POLICY_NOT_READY: {
+    kind: 'unavailable',
+    message: 'no policy is in force yet',
+    next: 'see `castellan check`: stored resources may not compile',
+  },
 });

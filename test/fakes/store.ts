@@ -11,6 +11,7 @@ import type {
 } from '../../src/operations/ports/index.ts';
 import { FakeClock } from './clock.ts';
 import { FakeIssuances, FakeJoinTokens } from './store-credentials.ts';
+import { FakeDecisions } from './store-decisions.ts';
 import { FakeJournal } from './store-journal.ts';
 import { FakeResources, FakeRevocations } from './store-resources.ts';
 
@@ -44,6 +45,7 @@ export class FakeStore implements Store {
   readonly revocations: FakeRevocations;
   readonly resources: FakeResources;
   readonly refusals: RefusalLog = new FakeRefusals();
+  readonly decisions: FakeDecisions;
   readonly maintenance: StoreMaintenance;
   readonly #identity: StoreIdentity;
 
@@ -61,6 +63,7 @@ export class FakeStore implements Store {
     this.joinTokens = new FakeJoinTokens(this.audit);
     this.revocations = new FakeRevocations(this.audit);
     this.resources = new FakeResources(this.audit);
+    this.decisions = new FakeDecisions(this.resources);
     this.maintenance = new FakeMaintenance(this);
   }
 

@@ -135,6 +135,8 @@ function applyResources(write: Of<'resources'>, ledger: Ledger, statements: Stat
   ledger.touched = true;
   ledger.change({ revision });
   for (const [index, change] of write.changes.entries()) {
+    const key = 'put' in change ? change.put : change.delete;
+    statements.keepHistory.run(revision, key.kind, key.namespace, key.name);
     if ('delete' in change) {
       const { kind, namespace, name } = change.delete;
       statements.deleteResource.run(kind, namespace, name);
@@ -144,8 +146,25 @@ function applyResources(write: Of<'resources'>, ledger: Ledger, statements: Stat
     const instants = [createdAt[index] ?? ledger.now, ledger.now];
     statements.putResource.run(kind, namespace, name, content, owner, revision, ...instants);
   }
+  trimHistory(revision, statements);
   for (const audit of write.audits) ledger.append(audit);
   return { revision: BigInt(revision), createdAt };
+}
+
+/** Revisions kept although no decision on record refers to them: one may be on its way. */
+const newestRevisionsKept = 100;
+
+/** D22: what was replaced is kept as long as a decision on record was made by it. */
+export function trimHistory(revision: number, statements: Statements): void {
+  const oldest = statements.oldestDecided.get()?.['oldest'];
+  const recent = revision - newestRevisionsKept;
+  const base = Math.max(
+    0,
+    oldest === null || oldest === undefined ? recent : Math.min(Number(oldest), recent),
+  );
+  if (base === 0) return;
+  statements.trimHistory.run(base);
+  statements.moveHistoryBase.run(base);
 }
 
 function checkChange(change: ResourceChange, ledger: Ledger, statements: Statements): number {

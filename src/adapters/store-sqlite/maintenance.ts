@@ -56,7 +56,7 @@ export class SqliteMaintenance implements StoreMaintenance {
   }
 
   figures(): StoreFigures {
-    const { refusalsDropped: _, ...figures } = this.#queue.figures;
+    const { refusalsDropped: _, decisionsDropped: __, ...figures } = this.#queue.figures;
     return {
       ...figures,
       queued: this.#queue.queued,

@@ -2,6 +2,7 @@
 import type {
   AuditEvent,
   AuditHead,
+  DecisionRow,
   Idempotency,
   IssuanceRecord,
   RecordOutcome,
@@ -86,6 +87,8 @@ export interface WriterOptions {
   readonly maxPages?: number | undefined;
   /** Rows the ring of refusals keeps. */
   readonly refusals: number;
+  /** Rows the ring of decisions keeps. */
+  readonly decisions: number;
   /** Writes after which the write-ahead log is moved into the database. */
   readonly checkpointEvery: number;
 }
@@ -104,6 +107,7 @@ export type ToWriter =
       readonly type: 'batch';
       readonly writes: readonly StampedWrite[];
       readonly refusals: readonly RefusalRow[];
+      readonly decisions: readonly DecisionRow[];
     }
   | { readonly type: 'close' };
 

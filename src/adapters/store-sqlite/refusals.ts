@@ -18,7 +18,7 @@ export class SqliteRefusals implements RefusalLog {
   }
 
   async find(requestId: string): Promise<Refusal | undefined> {
-    await this.#queue.settleRefusals();
+    await this.#queue.settleNotes();
     const row = this.#reader.get(
       'SELECT * FROM refusal WHERE request_id = ? ORDER BY id DESC LIMIT 1',
       requestId,
@@ -27,7 +27,7 @@ export class SqliteRefusals implements RefusalLog {
   }
 
   async list(limit = 100): Promise<readonly Refusal[]> {
-    await this.#queue.settleRefusals();
+    await this.#queue.settleNotes();
     const most = Math.max(1, Math.min(1000, Math.floor(limit)));
     return this.#reader.all('SELECT * FROM refusal ORDER BY id DESC LIMIT ?', most).map(readRefusal);
   }

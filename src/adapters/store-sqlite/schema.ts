@@ -110,6 +110,37 @@ export const migrations: readonly string[] = [
     WHEN old.sequence > (SELECT audit_base_sequence FROM meta)
     BEGIN SELECT RAISE(ABORT, 'audit entries above the base are not deleted'); END;
   `,
+  `
+  CREATE TABLE decision (
+    id TEXT PRIMARY KEY,
+    at INTEGER NOT NULL,
+    outcome TEXT NOT NULL CHECK (outcome IN ('allow', 'deny')),
+    reason TEXT NOT NULL,
+    source TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    store_revision INTEGER NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX decision_by_revision ON decision (store_revision);
+  CREATE TABLE resource_history (
+    kind TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    name TEXT NOT NULL,
+    content TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    until_revision INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX resource_history_by_end ON resource_history (until_revision);
+  CREATE TABLE history_bounds (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    history_base INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO history_bounds (id, history_base) SELECT 1, resource_revision FROM meta
+    UNION ALL SELECT 1, 0 WHERE NOT EXISTS (SELECT 1 FROM meta);
+  `,
 ];
 
 export const schemaVersion = migrations.length;

@@ -24,6 +24,13 @@ export interface Statements {
   readonly deleteResource: StatementSync;
   readonly insertRefusal: StatementSync;
   readonly trimRefusals: StatementSync;
+  readonly insertDecision: StatementSync;
+  readonly countDecisions: StatementSync;
+  readonly trimDecisions: StatementSync;
+  readonly keepHistory: StatementSync;
+  readonly oldestDecided: StatementSync;
+  readonly trimHistory: StatementSync;
+  readonly moveHistoryBase: StatementSync;
   readonly pruneIssuances: StatementSync;
   readonly pruneTokens: StatementSync;
 }
@@ -77,6 +84,7 @@ export function prepareStatements(db: DatabaseSync): Statements {
       'INSERT INTO refusal (request_id, at, code, detail, evidence) VALUES (?, ?, ?, ?, ?) RETURNING id',
     ),
     trimRefusals: p('DELETE FROM refusal WHERE id <= ?'),
+    ...prepareDecisions(p),
     pruneIssuances: p(
       `DELETE FROM issuance WHERE id IN
        (SELECT id FROM issuance WHERE not_after < ? ORDER BY not_after LIMIT ?)`,
@@ -84,5 +92,36 @@ export function prepareStatements(db: DatabaseSync): Statements {
     pruneTokens: p(
       `DELETE FROM join_token WHERE hash IN (SELECT hash FROM join_token WHERE expires_at < ? LIMIT ?)`,
     ),
+  };
+}
+
+type DecisionStatements = Pick<
+  Statements,
+  | 'insertDecision'
+  | 'countDecisions'
+  | 'trimDecisions'
+  | 'keepHistory'
+  | 'oldestDecided'
+  | 'trimHistory'
+  | 'moveHistoryBase'
+>;
+
+/** The ring of decisions, and the resources that they were decided by. */
+function prepareDecisions(p: (sql: string) => StatementSync): DecisionStatements {
+  return {
+    insertDecision: p(
+      `INSERT OR IGNORE INTO decision (id, at, outcome, reason, source, destination, store_revision, body)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    countDecisions: p('SELECT count(*) AS n FROM decision'),
+    trimDecisions: p('DELETE FROM decision WHERE id IN (SELECT id FROM decision ORDER BY id LIMIT ?)'),
+    keepHistory: p(
+      `INSERT INTO resource_history
+       SELECT kind, namespace, name, content, owner, version, created_at, updated_at, ?
+       FROM resource WHERE kind = ? AND namespace = ? AND name = ?`,
+    ),
+    oldestDecided: p('SELECT min(store_revision) AS oldest FROM decision'),
+    trimHistory: p('DELETE FROM resource_history WHERE until_revision <= ?'),
+    moveHistoryBase: p('UPDATE history_bounds SET history_base = max(history_base, ?)'),
   };
 }

@@ -13,6 +13,7 @@ import type {
 import { storeErrors } from '../../operations/ports/index.ts';
 import { SqliteAudit } from './audit.ts';
 import { checkAuditTail, createDatabase, prepareDatabase } from './database-file.ts';
+import { SqliteDecisions } from './decisions.ts';
 import { SqliteIssuances } from './issuances.ts';
 import { SqliteJoinTokens } from './join-tokens.ts';
 import { lockDirectory } from './lock.ts';
@@ -46,6 +47,8 @@ export interface StoreLimits {
   readonly maxBatch: number;
   /** Refusals kept for `explain`. */
   readonly refusals: number;
+  /** Decisions kept for `explain` and `simulate`. */
+  readonly decisions: number;
   readonly checkpointEvery: number;
   /** A database up to this size is read whole before it serves, a longer one while it serves. */
   readonly fullCheckBytes: number;
@@ -61,6 +64,7 @@ const defaultLimits: StoreLimits = {
   maxQueued: 4096,
   maxBatch: 512,
   refusals: 10_000,
+  decisions: 100_000,
   checkpointEvery: 1000,
   fullCheckBytes: 256 * 1024 * 1024,
   checkBehindAfterMs: 15_000,
@@ -108,6 +112,7 @@ export class SqliteStore implements Store {
   readonly resources: SqliteResources;
   readonly audit: SqliteAudit;
   readonly refusals: SqliteRefusals;
+  readonly decisions: SqliteDecisions;
   readonly maintenance: SqliteMaintenance;
   readonly #queue: WriteQueue;
   readonly #reader: Reader;
@@ -129,13 +134,14 @@ export class SqliteStore implements Store {
     this.resources = new SqliteResources(queue, this.#reader, { clock, logger });
     this.audit = new SqliteAudit(queue, this.#reader, logger);
     this.refusals = new SqliteRefusals(queue, this.#reader);
+    this.decisions = new SqliteDecisions(queue, this.#reader);
     this.maintenance = new SqliteMaintenance(queue, files, clock);
   }
 
   static async start(files: StateFiles, limits: StoreLimits, options: StartOptions): Promise<SqliteStore> {
     const { clock, logger = silentLogger } = options;
-    const { maxPages, refusals, checkpointEvery, maxQueued, maxBatch } = limits;
-    const writer = { file: files.database, maxPages, refusals, checkpointEvery };
+    const { maxPages, refusals, decisions, checkpointEvery, maxQueued, maxBatch } = limits;
+    const writer = { file: files.database, maxPages, refusals, decisions, checkpointEvery };
     const queue = new WriteQueue({ writer, clock, logger: logger.scoped('store'), maxQueued, maxBatch });
     const head = await firstReady(queue);
     try {

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { Clock } from '../../base/clock.ts';
 import { baseErrors, type CastellanError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { AuditHead, Refusal, StoreHealth } from '../../operations/ports/index.ts';
+import type { AuditHead, DecisionRow, Refusal, StoreHealth } from '../../operations/ports/index.ts';
 import { storeErrors } from '../../operations/ports/index.ts';
 import type {
   FromWriter,
@@ -35,6 +35,8 @@ export interface QueueOptions {
 }
 
 const maxRefusalsWaiting = 256;
+const maxDecisionsWaiting = 4_096;
+const maxDecisionsAtOnce = 512;
 const respawnAfterMs = 500;
 const sourceExtension = extname(import.meta.url);
 
@@ -46,7 +48,8 @@ export class WriteQueue {
   readonly #options: QueueOptions;
   readonly #waiting: Waiting[] = [];
   readonly #refusals: RefusalRow[] = [];
-  #refusalsInFlight = false;
+  readonly #decisions: DecisionRow[] = [];
+  #notesInFlight = false;
   #closing = false;
   #condemned = false;
   #inFlight: readonly Waiting[] | undefined;
@@ -59,7 +62,15 @@ export class WriteQueue {
   #flushing = false;
   #closed: Promise<void> | undefined;
   #onSettled: (() => void)[] = [];
-  readonly figures = { batches: 0, writes: 0, failures: 0, reopenings: 0, overloads: 0, refusalsDropped: 0 };
+  readonly figures = {
+    batches: 0,
+    writes: 0,
+    failures: 0,
+    reopenings: 0,
+    overloads: 0,
+    refusalsDropped: 0,
+    decisionsDropped: 0,
+  };
   /** Called before the writes of a batch are acknowledged. */
   onCommit: (head: AuditHead) => void = () => undefined;
   /** Called when the writer has opened the database, first and after each outage. */
@@ -126,9 +137,18 @@ export class WriteQueue {
     this.#flushSoon();
   }
 
-  /** Resolves when the refusals noted so far are written, or lost to an outage. */
-  async settleRefusals(): Promise<void> {
-    while (this.#health.ready && (this.#refusals.length > 0 || this.#refusalsInFlight)) await this.#settled();
+  noteDecision(row: DecisionRow): void {
+    if (this.#decisions.length >= maxDecisionsWaiting || !this.#health.ready || this.#closing) {
+      this.figures.decisionsDropped++;
+      return;
+    }
+    this.#decisions.push(row);
+    this.#flushSoon();
+  }
+
+  /** Resolves when what was noted so far are written, or lost to an outage. */
+  async settleNotes(): Promise<void> {
+    while (this.#health.ready && (this.#hasNotes() || this.#notesInFlight)) await this.#settled();
   }
 
   /** For good: what is known to be damaged is not written to, whatever the writer thread says. */
@@ -164,7 +184,11 @@ export class WriteQueue {
   }
 
   #hasWork(): boolean {
-    return this.#waiting.length > 0 || this.#refusals.length > 0;
+    return this.#waiting.length > 0 || this.#hasNotes();
+  }
+
+  #hasNotes(): boolean {
+    return this.#refusals.length > 0 || this.#decisions.length > 0;
   }
 
   #flushSoon(): void {
@@ -182,9 +206,10 @@ export class WriteQueue {
     const writes = batch.map((waiting) => waiting.stamped);
     const refusals = this.#refusals.splice(0);
     this.#inFlight = batch;
-    this.#refusalsInFlight = refusals.length > 0;
+    const decisions = this.#decisions.splice(0, maxDecisionsAtOnce);
+    this.#notesInFlight = refusals.length + decisions.length > 0;
     try {
-      this.#post({ type: 'batch', writes, refusals });
+      this.#post({ type: 'batch', writes, refusals, decisions });
     } catch (cause) {
       this.#setApart(batch, cause);
     }
@@ -193,7 +218,7 @@ export class WriteQueue {
   /** Something in the batch cannot travel to another thread: refuse that, and let its neighbours go on. */
   #setApart(batch: readonly Waiting[], cause: unknown): void {
     this.#inFlight = undefined;
-    this.#refusalsInFlight = false;
+    this.#notesInFlight = false;
     const sound = batch.filter((waiting) => canTravel(waiting.stamped));
     for (const waiting of batch) if (!sound.includes(waiting)) waiting.reject(baseErrors.INTERNAL({ cause }));
     this.#waiting.unshift(...sound);
@@ -215,7 +240,7 @@ export class WriteQueue {
   #acknowledge(results: readonly WriteResult[], head: AuditHead): void {
     const batch = this.#inFlight ?? [];
     this.#inFlight = undefined;
-    this.#refusalsInFlight = false;
+    this.#notesInFlight = false;
     this.figures.batches++;
     this.figures.writes += batch.length;
     this.onCommit(head);
@@ -240,8 +265,9 @@ export class WriteQueue {
     if (!this.#isClosed()) this.#setHealth({ ready: false, reason, detail });
     const lost = [...(this.#inFlight ?? []), ...this.#waiting.splice(0)];
     this.#inFlight = undefined;
-    this.#refusalsInFlight = false;
+    this.#notesInFlight = false;
     this.figures.refusalsDropped += this.#refusals.splice(0).length;
+    this.figures.decisionsDropped += this.#decisions.splice(0).length;
     this.figures.failures += lost.length;
     for (const waiting of lost) waiting.reject(this.#unavailable(detail));
     this.#tellSettled();

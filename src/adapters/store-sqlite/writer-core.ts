@@ -3,8 +3,12 @@ import type { AuditHead } from '../../operations/ports/index.ts';
 import { applyWrite, Refused } from './apply.ts';
 import { connect, isRowError, resultCode, sqliteCode } from './connection.ts';
 import { Ledger } from './ledger.ts';
-import type { OutageReason, RefusalRow, StampedWrite, WriteResult, WriterOptions } from './protocol.ts';
+import type { OutageReason, StampedWrite, ToWriter, WriteResult, WriterOptions } from './protocol.ts';
 import { prepareStatements, type Statements } from './statements.ts';
+
+type Batch = Extract<ToWriter, { type: 'batch' }>;
+
+const trimmedAtOnce = 1_000;
 
 /** The one connection that writes. A batch is one transaction: acknowledged together, after one sync. */
 export class WriterCore {
@@ -13,6 +17,7 @@ export class WriterCore {
   readonly #statements: Statements;
   #ledger: Ledger;
   #sinceCheckpoint = 0;
+  #decisions: number | undefined;
 
   constructor(options: WriterOptions) {
     this.#options = options;
@@ -26,17 +31,17 @@ export class WriterCore {
   }
 
   /** Returns after the commit is synced; throws when nothing of the batch may be acknowledged. */
-  commit(writes: readonly StampedWrite[], refusals: readonly RefusalRow[]): readonly WriteResult[] {
+  commit(batch: Batch): readonly WriteResult[] {
     const before = this.#ledger.counters;
     try {
-      return this.#transact(writes, refusals, (write) => this.#applyInPlace(write));
+      return this.#transact(batch, (write) => this.#applyInPlace(write));
     } catch (error) {
       this.#rollBack(before);
       if (!isRowError(error)) throw error;
     }
     // A row failed half-way: once more, each write under a savepoint of its own, so that its neighbours stand.
     try {
-      return this.#transact(writes, refusals, (write) => this.#applyUnderSavepoint(write));
+      return this.#transact(batch, (write) => this.#applyUnderSavepoint(write));
     } catch (error) {
       this.#rollBack(before);
       throw error;
@@ -70,17 +75,17 @@ export class WriterCore {
   }
 
   #transact(
-    writes: readonly StampedWrite[],
-    refusals: readonly RefusalRow[],
+    { writes, refusals, decisions }: Batch,
     apply: (write: StampedWrite) => WriteResult,
   ): readonly WriteResult[] {
     const before = this.#ledger.counters;
     this.#statements.begin.run();
     const results = writes.map(apply);
     this.#keepRefusals(refusals);
+    this.#keepDecisions(decisions);
     if (this.#ledger.counters !== before) this.#ledger.save();
     this.#statements.commit.run();
-    this.#sinceCheckpoint += writes.length + refusals.length;
+    this.#sinceCheckpoint += writes.length + refusals.length + decisions.length;
     return results;
   }
 
@@ -112,7 +117,7 @@ export class WriterCore {
     }
   }
 
-  #keepRefusals(refusals: readonly RefusalRow[]): void {
+  #keepRefusals(refusals: Batch['refusals']): void {
     let newest = 0;
     for (const { requestId, at, code, detail, evidence } of refusals) {
       const row = this.#statements.insertRefusal.get(requestId, at, code, detail, evidence);
@@ -121,8 +126,31 @@ export class WriterCore {
     if (newest > this.#options.refusals) this.#statements.trimRefusals.run(newest - this.#options.refusals);
   }
 
+  /** The ring is counted once and trimmed a thousand rows at a time. */
+  #keepDecisions(decisions: Batch['decisions']): void {
+    if (decisions.length === 0) return;
+    for (const { id, at, outcome, reason, source, destination, storeRevision, body } of decisions)
+      this.#statements.insertDecision.run(
+        id,
+        at,
+        outcome,
+        reason,
+        source,
+        destination,
+        Number(storeRevision),
+        body,
+      );
+    this.#decisions ??= Number(this.#statements.countDecisions.get()?.['n'] ?? 0);
+    this.#decisions += decisions.length;
+    const excess = this.#decisions - this.#options.decisions;
+    if (excess < trimmedAtOnce) return;
+    this.#statements.trimDecisions.run(excess);
+    this.#decisions = undefined;
+  }
+
   #rollBack(counters: Ledger['counters']): void {
     this.#ledger.counters = counters;
+    this.#decisions = undefined;
     try {
       if (this.#db.isOpen && this.#db.isTransaction) this.#statements.rollback.run();
     } catch {

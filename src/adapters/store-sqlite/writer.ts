@@ -19,7 +19,7 @@ function commit(message: Extract<ToWriter, { type: 'batch' }>): void {
     return;
   }
   try {
-    const results = core.commit(message.writes, message.refusals);
+    const results = core.commit(message);
     say({ type: 'done', results, head: core.head });
   } catch (error) {
     say({ type: 'failed', reason: outageReason(error), detail: String(error) });

@@ -1,3 +1,5 @@
+import type { DecisionRecord } from '../../operations/decisions/index.ts';
+
 /** What the admin API answers, as far as the verbs read it. The shapes are in docs/reference/api.md. */
 
 export interface ListAnswer<T> {
@@ -138,6 +140,9 @@ export interface ExplanationJson {
   };
   readonly audit: readonly AuditJson[];
 }
+
+/** As `operations/decisions` records it. */
+export type DecisionJson = DecisionRecord;
 
 export interface StatusJson {
   readonly ready: boolean;

@@ -6,6 +6,7 @@ import { formatRelative } from '../frame/times.ts';
 import { usageError } from '../frame/usage.ts';
 import type { Verb, VerbContext } from '../frame/verb.ts';
 import { printable } from '../frame/width.ts';
+import { describeDecision, findDecision } from './explain-decision.ts';
 
 function describe({ io, style }: VerbContext, found: ExplanationJson): string {
   const { refusal } = found;
@@ -62,7 +63,7 @@ async function readErrorReference(): Promise<readonly ErrorRow[]> {
 export const explain: Verb = {
   configure: (command, frame) => {
     command
-      .argument('<id>', 'a request id, or an error code such as SERVER_UNREACHABLE')
+      .argument('<id>', 'a decision id, a request id, or an error code such as SERVER_UNREACHABLE')
       .addHelpText('after', '\nExit code 1: the request was refused, or nothing is known about it.')
       .action(
         frame.action(async (context, [id = '']) => {
@@ -71,7 +72,14 @@ export const explain: Verb = {
             throw usageError(`there is no error code \`${id}\``, 'see docs/reference/errors.md');
           }
           if (!/^[0-9A-Za-z_-]{4,64}$/.test(id)) throw usageError(`\`${id}\` is neither an id nor a code`);
-          const found = await connect(context).get<ExplanationJson>(`/requests/${id}`);
+          const client = connect(context);
+          const decision = /^[0-9A-Z]{26}$/.test(id) ? await findDecision(client, id) : undefined;
+          if (decision !== undefined) {
+            if (context.out.isStructured) context.out.document(decision);
+            else context.out.line(describeDecision(context, decision));
+            return decision.record.decision === 'deny' ? exitCodes.no : undefined;
+          }
+          const found = await client.get<ExplanationJson>(`/requests/${id}`);
           if (context.out.isStructured) context.out.document(found);
           else context.out.line(describe(context, found));
           return found.outcome === 'refused' ? exitCodes.no : undefined;

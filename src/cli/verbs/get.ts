@@ -7,6 +7,7 @@ import { type ExitCode, exitCodes } from '../frame/exit-codes.ts';
 import { apiVersion, type View } from '../frame/output.ts';
 import { usageError } from '../frame/usage.ts';
 import type { Verb, VerbContext } from '../frame/verb.ts';
+import { decisionView, fetchDecisions } from './decisions.ts';
 import { findKind, kindNames } from './kinds.ts';
 import {
   auditView,
@@ -29,15 +30,26 @@ interface Options {
   readonly allNamespaces?: boolean;
   readonly showOrigin?: boolean;
   readonly exitCode?: boolean;
+  readonly denied?: boolean;
 }
 
-const nouns = ['identities', 'roots', 'tokens', 'audit', 'revocations', 'config', 'resources'] as const;
+const nouns = [
+  'identities',
+  'roots',
+  'tokens',
+  'audit',
+  'revocations',
+  'config',
+  'decisions',
+  'resources',
+] as const;
 type Noun = (typeof nouns)[number];
 
 const aliases: Readonly<Record<string, Noun>> = {
   identity: 'identities',
   id: 'identities',
   root: 'roots',
+  decision: 'decisions',
   token: 'tokens',
   revocation: 'revocations',
   settings: 'config',
@@ -102,6 +114,16 @@ async function getNoun(context: VerbContext, noun: Noun, options: Options): Prom
       const query = { action: options.action, object: options.for, since: sinceOf(options.since, now) };
       return show(context, auditView(now), pages(client, '/audit', query, limit));
     }
+    case 'decisions': {
+      const page = Math.min(limit, 1_000);
+      const since = sinceOf(options.since, now);
+      const filter = {
+        outcome: options.denied === true ? 'deny' : undefined,
+        destination: options.for,
+        since,
+      };
+      return show(context, decisionView(now), fetchDecisions(client, { ...filter, limit: String(page) }));
+    }
     case 'resources':
       return getResources(context, undefined, undefined, options);
   }
@@ -156,7 +178,11 @@ export const get: Verb = {
       .argument('[name]', 'one resource')
       .option('--expiring-within <duration>', 'identities that end within this time, soonest first')
       .option('--all', 'identities that have ended too')
-      .option('--for <object>', 'identities of one SPIFFE ID; audit entries about one object')
+      .option(
+        '--for <object>',
+        'identities of one SPIFFE ID; audit entries about one object; decisions about one namespace/name',
+      )
+      .option('--denied', 'only decisions that denied')
       .option('--action <name>', 'audit entries of one action')
       .option('--since <duration>', 'audit entries of the last 24h, 7d …')
       .option('--limit <n>', 'how many at most (default 500)')

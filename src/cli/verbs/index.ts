@@ -70,9 +70,15 @@ export const verbs: readonly VerbEntry[] = [
   },
   {
     name: 'explain',
-    summary: 'say why a request was refused, or what an error code means',
+    summary: 'say why a request was denied or refused, or what an error code means',
     group: 'Operate',
     load: async () => (await import('./explain.ts')).explain,
+  },
+  {
+    name: 'tail',
+    summary: 'follow decisions as they are made',
+    group: 'Operate',
+    load: async () => (await import('./tail.ts')).tail,
   },
   {
     name: 'audit',

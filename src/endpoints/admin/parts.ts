@@ -1,9 +1,11 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import type { HealthCheck } from '../../operations/check-health.ts';
+import type { ActivePolicy } from '../../operations/check-request/index.ts';
 import type { AuthorityView } from '../../operations/list-roots.ts';
 import type { Operator } from '../../operations/operator.ts';
 import type { PageCursors } from '../../operations/page-cursor.ts';
+import type { PolicySettings } from '../../operations/policy-snapshot/index.ts';
 import type { AuditReport, Store } from '../../operations/ports/index.ts';
 
 export interface LocalIssueRequest {
@@ -46,6 +48,9 @@ export interface AdminParts {
   readonly authority: AuthorityView;
   readonly clock: Clock;
   readonly random: Random;
+  /** The policy in force; undefined before the first snapshot. */
+  readonly policy: () => ActivePolicy | undefined;
+  readonly policySettings: PolicySettings;
   readonly cursors: PageCursors;
   readonly readiness: readonly HealthCheck[];
   /** Settings that won, secrets never among them. */

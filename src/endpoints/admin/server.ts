@@ -7,6 +7,7 @@ import type { AdminParts } from './parts.ts';
 import type { AdminRoute } from './route.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { certificateRoutes } from './routes/certificates.ts';
+import { decisionRoutes } from './routes/decisions.ts';
 import { identityRoutes } from './routes/identities.ts';
 import { operationRoutes } from './routes/operation.ts';
 import { resourceRoutes } from './routes/resources.ts';
@@ -24,6 +25,7 @@ export function adminRoutes(parts: AdminParts): readonly AdminRoute[] {
     ...revocationRoutes(parts),
     ...tokenRoutes(parts),
     ...resourceRoutes(parts),
+    ...decisionRoutes(parts),
     ...auditRoutes(parts),
     ...operationRoutes(parts),
   ];

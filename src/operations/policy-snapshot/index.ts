@@ -2,3 +2,4 @@
 export { activePolicyOf, engineSettings, type PolicySettings } from './build.ts';
 export { PolicyFeed, type PolicyFeedOptions, type PolicyFeedStatus } from './policy-feed.ts';
 export { type KeySetPlace, RequestKeys, type RequestKeysOptions } from './request-keys.ts';
+export { readStored } from './resource-mirror.ts';

@@ -55,17 +55,29 @@ export class ResourceMirror {
   #take(stored: StoredResource): void {
     const key = keyOf(stored);
     if (this.#known.get(key)?.version === stored.version) return;
-    const file = stored.owner === '' ? `${stored.kind}/${stored.namespace}/${stored.name}` : stored.owner;
-    const { resources, findings } = parseResources(stored.content, { file, format: 'json' });
-    const [resource] = resources;
-    if (resource === undefined || hasErrors(findings)) {
-      const [first] = findings;
-      this.#unreadable.set(key, `${file}: ${first?.message ?? 'holds no resource'}`);
+    const read = readOne(stored);
+    if ('problem' in read) {
+      this.#unreadable.set(key, read.problem);
       return;
     }
     this.#unreadable.delete(key);
-    this.#known.set(key, { version: stored.version, resource: withStoredFacts(resource, stored) });
+    this.#known.set(key, { version: stored.version, resource: read.resource });
   }
+}
+
+/** A stored document as a resource; undefined when it cannot be read any more. */
+export function readStored(stored: StoredResource): AnyResource | undefined {
+  const read = readOne(stored);
+  return 'problem' in read ? undefined : read.resource;
+}
+
+function readOne(stored: StoredResource): { readonly resource: AnyResource } | { readonly problem: string } {
+  const file = stored.owner === '' ? `${stored.kind}/${stored.namespace}/${stored.name}` : stored.owner;
+  const { resources, findings } = parseResources(stored.content, { file, format: 'json' });
+  const [resource] = resources;
+  if (resource === undefined || hasErrors(findings))
+    return { problem: `${file}: ${findings[0]?.message ?? 'holds no resource'}` };
+  return { resource: withStoredFacts(resource, stored) };
 }
 
 function keyOf({ kind, namespace, name }: ResourceKey): string {

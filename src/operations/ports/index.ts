@@ -1,4 +1,5 @@
 export type * from './audit.ts';
+export type * from './decisions.ts';
 export { storeErrors } from './errors.ts';
 export type * from './issuance.ts';
 export type * from './join-tokens.ts';

@@ -1,4 +1,5 @@
 import type { AuditEvent, AuditStore } from './audit.ts';
+import type { DecisionRing } from './decisions.ts';
 import type { IssuanceStore } from './issuance.ts';
 import type { JoinTokenStore } from './join-tokens.ts';
 import type { RefusalLog } from './refusals.ts';
@@ -70,6 +71,7 @@ export interface Store extends AsyncDisposable {
   readonly resources: ResourceStore;
   readonly audit: AuditStore;
   readonly refusals: RefusalLog;
+  readonly decisions: DecisionRing;
   readonly maintenance: StoreMaintenance;
   /** Whether writes would succeed now; reads and `isRevoked` go on either way. */
   health(): StoreHealth;

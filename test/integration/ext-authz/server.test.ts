@@ -1,27 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/adapters/system/clock.ts';
-import { applyResources } from '../../../src/operations/apply-resource.ts';
-import type { Operator } from '../../../src/operations/operator.ts';
 import { revoke } from '../../../src/operations/revoke.ts';
 import { SpiffeId } from '../../../src/spiffe/index.ts';
 import { publicKeyOf } from '../../../src/x509/index.ts';
+import { applyText, testOperator } from '../../support/apply.ts';
 import { type Castellan, castellan, newKey } from '../../support/castellan.ts';
 import { ask, CheckClient, cartEntry, webFront } from '../../support/check-harness.ts';
 import { peerYaml, policyYaml } from '../../support/policy.ts';
-
-const operator: Operator = { name: 'test', method: 'local', role: 'admin', requestId: 'R' };
-
-async function apply({ server }: Castellan, text: string): Promise<void> {
-  const { store } = server.state;
-  const outcome = await applyResources(store.resources, operator, {
-    text,
-    file: 'test.yaml',
-    defaultNamespace: 'shop',
-    dryRun: false,
-  });
-  expect(outcome.refused, JSON.stringify(outcome.findings)).toBe(false);
-  expect(await server.checks.feed.waitFor(outcome.revision, AbortSignal.timeout(20_000))).toBe(true);
-}
 
 async function leafOf({ server }: Castellan, id: string) {
   return await server.state.authority.issueForKey({
@@ -40,7 +25,7 @@ describe('a whole server', () => {
   it('believes a peer whose certificate it issued, and nobody who only names it (D21)', async () => {
     await using running = await castellan();
     using client = new CheckClient(running.server.endpoints.extAuthz);
-    await apply(running, policies);
+    await applyText(running, policies);
     const { chainPem } = await leafOf(running, webFront);
     const certificate = encodeURIComponent(chainPem[0] as string);
     const proven = await client.check(ask({ certificate }));
@@ -56,13 +41,13 @@ describe('a whole server', () => {
   it('denies a revoked certificate at its next check, and its identity too (D9)', async () => {
     await using running = await castellan();
     using client = new CheckClient(running.server.endpoints.extAuthz);
-    await apply(running, policies);
+    await applyText(running, policies);
     const { store } = running.server.state;
     const { chainPem } = await leafOf(running, webFront);
     const question = ask({ certificate: encodeURIComponent(chainPem[0] as string) });
     expect((await client.check(question)).response.status?.code).toBe(0);
     const { issuances, revocations } = store;
-    await revoke({ issuances, revocations, clock: systemClock }, operator, {
+    await revoke({ issuances, revocations, clock: systemClock }, testOperator, {
       spiffeId: webFront,
       reason: 'stolen',
       dryRun: false,
