@@ -1,4 +1,5 @@
 import { type Finding, hasErrors } from '../resources/index.ts';
+import { canonicalJson, type JsonValue } from './audit/index.ts';
 import { auditOf, type Operator } from './operator.ts';
 import { operatorErrors } from './operator-errors.ts';
 import type { ResourceChange, ResourceStore, StoredResource } from './ports/index.ts';
@@ -91,12 +92,25 @@ async function plan(store: ResourceStore, wanted: ReadResource, request: ApplyRe
   if (present !== undefined) refuseOwned(present);
   const ifVersion = request.ifVersion ?? parseVersion(wanted.resourceVersion);
   const isUnchanged =
-    present?.content === content && (ifVersion === undefined || ifVersion === present.version);
+    present !== undefined &&
+    (ifVersion === undefined || ifVersion === present.version) &&
+    meaningOf(content, present.createdAt) === meaningOf(present.content, present.createdAt);
   if (isUnchanged) return { result: { ...key, outcome: 'unchanged' } };
   return {
     result: { ...key, outcome: present === undefined ? 'created' : 'updated' },
     change: { put: { ...key, content, owner: '' }, ...(ifVersion === undefined ? {} : { ifVersion }) },
   };
+}
+
+/** The document without the order of its members; the age that was exported is the age that is known (D16). */
+function meaningOf(content: string, createdAt: number): string {
+  const document = JSON.parse(content) as {
+    metadata: Record<string, JsonValue>;
+    [member: string]: JsonValue;
+  };
+  const { creationTimestamp, ...metadata } = document.metadata;
+  const age = typeof creationTimestamp === 'string' ? Date.parse(creationTimestamp) : createdAt;
+  return canonicalJson({ ...document, metadata: { ...metadata, age } });
 }
 
 /** D19: what a directory owns is changed in the directory. */

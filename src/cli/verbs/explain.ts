@@ -67,10 +67,9 @@ export const explain: Verb = {
       .addHelpText('after', '\nExit code 1: the request was refused, or nothing is known about it.')
       .action(
         frame.action(async (context, [id = '']) => {
-          if (/^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$/.test(id)) {
-            if (await explainCode(context, id)) return undefined;
+          if (/^[A-Z][A-Z0-9_]*$/.test(id) && (await explainCode(context, id))) return undefined;
+          if (/^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$/.test(id))
             throw usageError(`there is no error code \`${id}\``, 'see docs/reference/errors.md');
-          }
           if (!/^[0-9A-Za-z_-]{4,64}$/.test(id)) throw usageError(`\`${id}\` is neither an id nor a code`);
           const client = connect(context);
           const decision = /^[0-9A-Z]{26}$/.test(id) ? await findDecision(client, id) : undefined;

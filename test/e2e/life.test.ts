@@ -1,0 +1,115 @@
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { run, scratchDirectory, startServer } from '../support/cli-process.ts';
+
+const scratch = scratchDirectory();
+const cwd = scratch.path;
+afterAll(() => scratch.remove());
+const at = (name: string) => join(cwd, name);
+const json = async (args: string[]) => JSON.parse((await run([...args, '-o', 'json'], { cwd })).stdout);
+
+describe('the life of a server', () => {
+  it('begins with init, never by itself, and goes on with what was there (adv:S06)', async () => {
+    const args = ['--state-dir', at('state')];
+    const early = await run(['server', ...args], { cwd });
+    expect([early.code, existsSync(at('state'))]).toEqual([78, false]);
+    expect((await run(['init', ...args], { cwd })).code).toBe(0);
+    const again = await run(['init', ...args], { cwd });
+    expect([again.code, again.stderr.includes('STATE_NOT_EMPTY')]).toEqual([1, true]);
+    const first = await startServer({ cwd, verb: 'server', stateDir: at('state') });
+    const server = `--server=${at('state')}`;
+    const roots = await json(['get', 'roots', server]);
+    const ended = await first.stop();
+    expect([ended.code, ended.stdout, existsSync(at('state/endpoints.json'))]).toEqual([0, '', false]);
+    const second = await startServer({ cwd, verb: 'server', stateDir: at('state') });
+    expect((await json(['get', 'roots', server])).items).toEqual(roots.items);
+    await second.stop('SIGINT');
+  });
+
+  it.each([
+    ['csrPort: 15012\ntrustDomian: a\n', 0o644, 'config.yaml:2'],
+    ['csrPort: 15012\n', 0o666, 'SETTINGS_FILE_UNSAFE'],
+    ['authority:\n  passphrase: hunter2\n', 0o644, 'SETTING_SECRET_INLINE'],
+    ['authority:\n  cacertsDir: nowhere\n', 0o644, 'CACERTS'],
+  ])('does not begin with a wrong configuration: %j of mode %o (adv:P13)', async (text, mode, hint) => {
+    writeFileSync(at('config.yaml'), text);
+    chmodSync(at('config.yaml'), mode);
+    for (const verb of ['up', 'init']) {
+      const ran = await run([verb, '--config', 'config.yaml', '--state-dir', 'never'], { cwd });
+      expect([ran.code, ran.stdout]).toEqual([78, '']);
+      expect(ran.stderr).toContain(hint);
+      expect(ran.stderr).not.toContain('hunter2');
+      rmSync(at('never'), { recursive: true, force: true });
+    }
+  });
+
+  it('can end in a lost disk and begin again from a backup, in a new epoch (adv:S21)', async () => {
+    const first = await startServer({ cwd });
+    await run(['issue', 'spiffe://cluster.local/ns/a/sa/b', '--out', 'certs'], { cwd });
+    await run(['token', 'create', '--for', 'spiffe://cluster.local/ns/a/sa/c'], { cwd });
+    const serials = async () =>
+      (await json(['get', 'identities'])).items.map(({ serial }: { serial: string }) => serial) as string[];
+    const before = await serials();
+    const copied = await run(['backup', 'copy.db'], { cwd });
+    expect([copied.code, statSync(at('copy.db')).mode & 0o777]).toEqual([0, 0o600]);
+    await run(['revoke', 'spiffe://cluster.local/ns/a/sa/b', '--yes'], { cwd });
+    const busy = await run(['restore', 'copy.db'], { cwd });
+    expect([busy.code, busy.stderr.includes('STORE_LOCKED')]).toEqual([75, true]);
+    await first.stop();
+    expect((await run(['restore', 'copy.db'], { cwd })).code).toBe(78);
+    for (const name of ['castellan.db', 'castellan.db-wal', 'castellan.db-shm'])
+      rmSync(join(first.stateDir, name), { force: true });
+    // A missing database is never made anew, not even by up (S06).
+    const empty = await run(['up', '--csr-port', '0'], { cwd });
+    expect([empty.code, empty.stderr.includes('STORE_MISSING')]).toEqual([78, true]);
+    const restored = await run(['restore', 'copy.db', '-o', 'json'], { cwd });
+    expect(restored.code).toBe(0);
+    expect(JSON.parse(restored.stdout)).toMatchObject({
+      epoch: 1,
+      hasAuthority: true,
+      voidedJoinTokens: [{ spiffeId: 'spiffe://cluster.local/ns/a/sa/c' }],
+      mustRepeat: expect.any(Array),
+    });
+    const second = await startServer({ cwd });
+    const after = await serials();
+    expect(after).toEqual(expect.arrayContaining(before));
+    expect((await json(['get', 'tokens'])).items).toEqual([]);
+    expect((await run(['audit', 'verify'], { cwd })).code).toBe(0);
+    await second.stop();
+  });
+
+  it('is found by its state directory only while it runs, and its stale socket is replaced (adv:N11)', async () => {
+    const first = await startServer({ cwd, stateDir: at('n11') });
+    const copy = at('endpoints.copy');
+    copyFileSync(at('n11/endpoints.json'), copy);
+    await first.stop('SIGKILL');
+    const asked = await run(['get', 'roots', '--server', at('n11')], { cwd });
+    expect([asked.code, asked.stderr.includes('SERVER_UNREACHABLE')]).toEqual([69, true]);
+    rmSync(at('n11/endpoints.json'), { force: true });
+    const second = await startServer({ cwd, stateDir: at('n11') });
+    expect((await run(['get', 'roots', '--server', at('n11')], { cwd })).code).toBe(0);
+    await second.stop();
+    // What is no socket of ours is never removed, and a path too long for a socket is refused by name.
+    writeFileSync(at('n11/run/admin.sock'), 'precious');
+    const blocked = await run(['up', '--state-dir', at('n11'), '--csr-port', '0', '--admin-port', '0'], {
+      cwd,
+    });
+    expect([blocked.code, readFileSync(at('n11/run/admin.sock'), 'utf8')]).toEqual([78, 'precious']);
+    const deep = at(`${'d'.repeat(60)}/${'e'.repeat(60)}`);
+    mkdirSync(deep, { recursive: true });
+    const long = await run(['up', '--state-dir', join(deep, 's'), '--csr-port', '0', '--admin-port', '0'], {
+      cwd,
+    });
+    expect([long.code, long.stderr.includes('SOCKET_PATH_TOO_LONG')]).toEqual([78, true]);
+  });
+});
