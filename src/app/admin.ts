@@ -135,7 +135,7 @@ async function backup({ store, paths }: State, operator: Operator): Promise<Back
   }
 }
 
-function setCredentials(server: FastifyInstance, cert: string, key: string): void {
+export function setCredentials(server: FastifyInstance, cert: string, key: string): void {
   const tls = server.server as unknown as { setSecureContext(options: { cert: string; key: string }): void };
   tls.setSecureContext({ cert, key });
 }

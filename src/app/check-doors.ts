@@ -1,6 +1,8 @@
 import type { ServingCertificate } from '../authority/index.ts';
 import { type ExtAuthzAddress, type ExtAuthzServer, extAuthzServer } from '../endpoints/ext-authz/index.ts';
+import { httpCheckServer } from '../endpoints/forward-auth/index.ts';
 import { isLoopback } from '../wire/tls/loopback.ts';
+import { portOf, setCredentials } from './admin.ts';
 import type { Checks } from './checks.ts';
 import { peerJudge } from './csr-listeners.ts';
 import { hostPort } from './endpoints-file.ts';
@@ -19,7 +21,7 @@ export interface CheckDoorParts {
 export interface CheckDoors {
   readonly extAuthz: ExtAuthzServer;
   /** As endpoints.json writes them. */
-  readonly addresses: { readonly extAuthz: string };
+  readonly addresses: { readonly extAuthz: string; readonly extAuthzHttp: string };
   close(graceMs: number): Promise<void>;
 }
 
@@ -33,18 +35,42 @@ export async function openCheckDoors(parts: CheckDoorParts): Promise<CheckDoors>
     checks: checks.verb,
     logger: environment.logger.scoped('authz'),
   });
-  const renewal = serving.onChange((material) => extAuthz.setCredentials(material));
+  const http = await openHttpDoor(parts);
+  const renewal = serving.onChange((material) => {
+    extAuthz.setCredentials(material);
+    if (!isLoopback(settings.extAuthzAddress))
+      setCredentials(http, material.chainPem, material.privateKeyPem);
+  });
   return {
     extAuthz,
     addresses: {
       extAuthz:
         address.kind === 'unix' ? `unix:${address.path}` : hostPort(settings.extAuthzAddress, extAuthz.port),
+      extAuthzHttp: hostPort(settings.extAuthzAddress, portOf(http)),
     },
     async close(graceMs) {
       renewal[Symbol.dispose]();
-      await extAuthz.close(graceMs);
+      await Promise.all([extAuthz.close(graceMs), http.close()]);
     },
   };
+}
+
+/** Without TLS on loopback only; elsewhere proxies show a token of their own over TLS. */
+async function openHttpDoor({ settings, environment, serving, checks }: CheckDoorParts) {
+  const { clock, random, logger } = environment;
+  const { extAuthzAddress: host, extAuthzHttpPort: port } = settings;
+  const server = await httpCheckServer({
+    http: {
+      logger: logger.scoped('authz'),
+      clock,
+      random,
+      ...(isLoopback(host) ? {} : { credentials: serving.current() }),
+    },
+    checks: checks.verb,
+    listener: 'ext-authz-http',
+  });
+  await server.listen({ host, port });
+  return server;
 }
 
 function extAuthzAddress({ settings, state, serving, environment }: CheckDoorParts): ExtAuthzAddress {

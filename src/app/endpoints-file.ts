@@ -8,6 +8,7 @@ export interface Endpoints {
   readonly adminSocket: string;
   readonly observability: string;
   readonly extAuthz: string;
+  readonly extAuthzHttp: string;
 }
 
 /** Written when the server is ready, replaced atomically: whoever finds the file can connect. */

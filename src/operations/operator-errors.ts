@@ -71,7 +71,7 @@ export const operatorErrors = defineErrors({
     message: 'no WorkloadEntry has this namespace and name',
     next: 'see `castellan get WorkloadEntry -A`',
   },
-  SERVICE_UNKNOWN: {
+  SERVICE_HOST_UNKNOWN: {
     kind: 'not-found',
     message: 'no ServiceEntry names this host',
     next: 'see `castellan get ServiceEntry -A`',

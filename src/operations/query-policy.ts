@@ -37,10 +37,10 @@ export function describeWorkload(
   };
 }
 
-/** Which SPIFFE IDs may serve a host; throws SERVICE_UNKNOWN when no ServiceEntry names it. */
+/** Which SPIFFE IDs may serve a host; throws SERVICE_HOST_UNKNOWN when no ServiceEntry names it. */
 export function secureNames(policy: ActivePolicy | undefined, host: string): ServiceNames {
   const names = identitiesFor(ready(policy).snapshot, host);
-  if (names === undefined) throw operatorErrors.SERVICE_UNKNOWN();
+  if (names === undefined) throw operatorErrors.SERVICE_HOST_UNKNOWN();
   return names;
 }
 

@@ -45,6 +45,7 @@ export async function castellan(options: CastellanOptions = {}): Promise<Castell
       adminPort: '0',
       observabilityPort: '0',
       extAuthzPort: '0',
+      extAuthzHttpPort: '0',
       ...options.flags,
     },
     cwd: scratch,

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { systemRandom } from '../../src/adapters/system/random.ts';
 import { extAuthzServer } from '../../src/endpoints/ext-authz/index.ts';
+import { httpCheckServer } from '../../src/endpoints/forward-auth/index.ts';
 import {
   type ActivePolicy,
   CheckRequest,
@@ -175,13 +177,21 @@ export async function checkServer(options: HarnessOptions = {}) {
     logger: harness.logger,
   });
   const client = new CheckClient(server.address);
+  const http = await httpCheckServer({
+    http: { logger: harness.logger, clock: systemClock, random: systemRandom },
+    checks: harness.checks,
+    listener: 'ext-authz',
+  });
+  await http.listen({ host: '127.0.0.1', port: 0 });
+  const { port: httpPort } = http.server.address() as AddressInfo;
   return {
     ...harness,
+    httpPort,
     server,
     client,
     async [Symbol.asyncDispose]() {
       client[Symbol.dispose]();
-      await server.close(0);
+      await Promise.all([server.close(0), http.close()]);
     },
   };
 }

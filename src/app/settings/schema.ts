@@ -31,6 +31,9 @@ const schema = z.strictObject({
     'The address of the gRPC door for proxies. Off loopback it takes TLS only, and proxies with a credential.',
   ),
   extAuthzPort: port(9_191).describe('The port of the gRPC door for proxies; 0 takes any free one.'),
+  extAuthzHttpPort: port(9_192).describe(
+    'The port of the HTTP doors for proxies (forward-auth, auth-request, AuthZEN); 0 takes any free one.',
+  ),
   extAuthzSocket: filePath()
     .optional()
     .describe('A Unix socket for the gRPC door for proxies, instead of address and port.'),

@@ -11,11 +11,9 @@ import type { ConnectionTable } from '../../wire/grpc/connections.ts';
 import { type RawCall, rawUnary } from '../../wire/grpc/raw-unary.ts';
 import type { GrpcDoor } from '../../wire/grpc/server.ts';
 import { grpcService } from '../../wire/grpc/service.ts';
+import { proxyTokenHeader } from '../../wire/proxy-token.ts';
 import { readCheck } from './read-check.ts';
 import { type CheckReply, encodeReply, lastResort } from './reply.ts';
-
-/** Metadata in which a proxy shows a token of its own, off this host and without a client certificate. */
-export const proxyTokenHeader = 'x-castellan-proxy-token';
 
 export interface ExtAuthzDoorParts {
   readonly checks: Pick<CheckRequest, 'check'>;

@@ -1,2 +1,2 @@
-export { type ExtAuthzDoorParts, extAuthzDoor, proxyTokenHeader } from './door.ts';
+export { type ExtAuthzDoorParts, extAuthzDoor } from './door.ts';
 export { type ExtAuthzAddress, type ExtAuthzServer, extAuthzServer } from './server.ts';

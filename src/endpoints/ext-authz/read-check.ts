@@ -9,7 +9,7 @@ import type {
   AttributeContext_Peer,
 } from '../../wire/gen/envoy/service/auth/v3/attribute_context_pb.js';
 import { CheckRequestSchema } from '../../wire/gen/envoy/service/auth/v3/external_auth_pb.js';
-import { HeaderReader } from './read-headers.ts';
+import { HeaderReader } from '../../wire/header-reader.ts';
 
 export interface CheckContext {
   readonly asker: Asker;

@@ -144,7 +144,7 @@ export class CheckRequest {
       notes: peer.note === undefined ? noNotes : [peer.note],
     };
     if (!policy.hasCustom && !policy.hasTokenRules)
-      return { ...asked, decision: evaluate(policy.snapshot, request) };
+      return withoutRewrite(question, { ...asked, decision: evaluate(policy.snapshot, request) });
     return this.#judgeWithFacts(asked, request, { question, policy });
   }
 
@@ -165,7 +165,8 @@ export class CheckRequest {
     const needed = policy.hasCustom ? providersNeeded(policy.snapshot, request) : [];
     const decide = (facts: Partial<AuthzRequest>): Judgement => {
       const whole = { ...request, ...facts };
-      return { ...asked, request: whole, decision: evaluate(policy.snapshot, whole) };
+      const decision = evaluate(policy.snapshot, whole);
+      return withoutRewrite(question, { ...asked, request: whole, decision });
     };
     if (!(tokens instanceof Promise) && needed.length === 0) return decide({ tokens });
     const left = Math.min(longestCheckMs, (question.deadlineAt ?? Number.POSITIVE_INFINITY) - now - answerMs);
@@ -223,6 +224,26 @@ export class CheckRequest {
 }
 
 const noTokens: NonNullable<AuthzRequest['tokens']> = Object.freeze([]);
+
+/** What was decided about must be what goes on: behind a proxy that keeps its own spelling, only that one is allowed. */
+function withoutRewrite(question: CheckQuestion, judged: Judgement): Judgement {
+  const { decision } = judged;
+  if (question.keepsPath !== true || decision.outcome === 'deny' || question.http === undefined)
+    return judged;
+  const [sent] = question.http.path.split('?', 1);
+  if (decision.path === undefined || decision.path === sent || decision.effects.path === undefined)
+    return judged;
+  const detail = 'the path is not normalised, and this proxy would forward it as it came';
+  const denied = deniedDecision({
+    reason: 'request_malformed',
+    status: 400,
+    detail,
+    stage: 'normalisation',
+    isHttp: true,
+    revision: decision.revision,
+  });
+  return { ...judged, decision: denied };
+}
 
 interface Denial {
   readonly reason: Decision['reason'];

@@ -58,9 +58,9 @@ export class PeerIdentities {
     claim: SourceClaim,
     asked: { readonly isTls: boolean; readonly trustsPrincipal: boolean; readonly now: number },
   ): PeerVerdict {
-    const { principal = '', certificate = '' } = claim;
+    const { principal, certificate = '' } = claim;
     if (certificate !== '') return this.#standing(this.#byCertificate(certificate, principal, asked.now));
-    if (principal === '') return asked.isTls ? anonymousTls : plaintext;
+    if (principal === undefined || principal === '') return asked.isTls ? anonymousTls : plaintext;
     const id = SpiffeId.tryParse(principal);
     if (id === undefined)
       return principal.startsWith('spiffe://')
@@ -78,7 +78,8 @@ export class PeerIdentities {
     return { tls: 'mutual', peerProblem: 'revoked', note: 'the peer is on the deny list' };
   }
 
-  #byCertificate(encoded: string, principal: string, now: number): PeerVerdict {
+  /** A dialect that has no word for the principal tells none; one that has must tell the same. */
+  #byCertificate(encoded: string, principal: string | undefined, now: number): PeerVerdict {
     if (encoded.length > longestEncoded) return malformed('the peer certificate is too long');
     const revision = this.#trust.revision();
     if (revision !== this.#revision) {
@@ -91,7 +92,7 @@ export class PeerIdentities {
       this.#judged.set(encoded, judged, { from: now, until: Math.min(judged.notAfter, now + keptMs) });
     }
     const { peer } = judged;
-    if (peer !== undefined && peer.uri !== principal)
+    if (peer !== undefined && principal !== undefined && peer.uri !== principal)
       return malformed('the certificate of the peer and its principal name different identities');
     return judged;
   }

@@ -52,6 +52,8 @@ export interface CheckQuestion {
   readonly isTls?: boolean | undefined;
   readonly sni?: string | undefined;
   readonly dynamicMetadata?: ReadonlyMap<string, JsonFields> | undefined;
+  /** The answer cannot change the path that goes upstream: one that would have to change is denied. */
+  readonly keepsPath?: boolean | undefined;
   /** The door could not make sense of it: denied, with 400. */
   readonly malformed?: string | undefined;
   /** Wall time in ms after which nobody waits. */

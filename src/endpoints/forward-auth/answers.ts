@@ -1,0 +1,40 @@
+import type { FastifyReply } from 'fastify';
+import type { AllowAnswer, Answer, DenyAnswer } from '../../operations/check-request/index.ts';
+import type { HttpDialect } from './dialects.ts';
+
+/** How each dialect says yes and no (proxies.md §1.5): its proxy understands no other way. */
+export function sendAnswer(reply: FastifyReply, dialect: HttpDialect['name'], answer: Answer): FastifyReply {
+  return answer.kind === 'allow' ? sendAllow(reply, dialect, answer) : sendDeny(reply, dialect, answer);
+}
+
+function sendAllow(reply: FastifyReply, dialect: HttpDialect['name'], answer: AllowAnswer): FastifyReply {
+  const { setHeaders, removeHeaders } = answer;
+  for (const { name, value } of setHeaders) reply.header(name, value);
+  const set = new Set(setHeaders.map(({ name }) => name));
+  const toRemove = removeHeaders.filter((name) => !set.has(name));
+  if (dialect === 'ext-authz-http') {
+    if (toRemove.length > 0) reply.header('x-envoy-auth-headers-to-remove', toRemove.join(', '));
+  } else {
+    // These proxies copy what they find: a header that is ours and unknown must arrive empty, not as the client's.
+    for (const name of toRemove) if (name.startsWith('x-')) reply.header(name, '');
+  }
+  return reply.status(200).send('');
+}
+
+function sendDeny(reply: FastifyReply, dialect: HttpDialect['name'], answer: DenyAnswer): FastifyReply {
+  for (const { name, value } of answer.headers) reply.header(name, value);
+  return reply.status(statusFor(dialect, answer)).send(answer.body);
+}
+
+function statusFor(dialect: HttpDialect['name'], { status, isFault, isUnauthenticated }: DenyAnswer): number {
+  switch (dialect) {
+    case 'ext-authz-http':
+      // 200 would allow, and any 5xx would leave it to the proxy's failure mode.
+      return isFault || status < 300 || status >= 500 ? 403 : status;
+    case 'forward-auth':
+      return status < 300 ? 403 : status;
+    case 'auth-request':
+      // nginx knows 401 and 403; anything else is an error to it.
+      return isFault ? 503 : isUnauthenticated ? 401 : 403;
+  }
+}

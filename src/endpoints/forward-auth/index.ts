@@ -1,0 +1,1 @@
+export { type HttpCheckParts, httpCheckServer } from './server.ts';
