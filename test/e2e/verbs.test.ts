@@ -379,6 +379,7 @@ describe('the program itself', () => {
     [['token', 'create', '--for', 'spiffe://cluster.local/castellan/x'], 77],
     [['explain', 'USAGE'], 0],
     [['audit', 'verify'], 0],
+    [['tail', '--nonsense'], 64],
     [['check', '--expiring-within', '40d'], 1],
     [['backup', 'copy.db'], 0],
     [['restore', 'copy.db', '--state-dir', server?.stateDir ?? '.castellan'], 75],
