@@ -17,6 +17,8 @@ export interface FindingSpec {
 }
 
 export interface FindingOptions {
+  /** Milder than the catalogue's row: where the same trap fails closed. */
+  readonly severity?: Severity;
   readonly why?: string;
   readonly fix?: string;
   readonly resource?: string;
@@ -39,7 +41,7 @@ export function findingBuilder<const C extends Readonly<Record<string, FindingSp
     const { line, column } = node.source.position(node.start);
     return Object.freeze({
       code,
-      severity: spec.severity,
+      severity: options.severity ?? spec.severity,
       message,
       why: options.why ?? spec.why,
       fix: options.fix ?? spec.fix,
