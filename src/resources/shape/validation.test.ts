@@ -472,7 +472,7 @@ describe('AuthorizationPolicy', () => {
     expect(findings(text)).toEqual([`error ${expected}`]);
   });
 
-  test('the dry-run annotation is a boolean, on ALLOW and DENY only (policy:corrections/1)', () => {
+  test('the dry-run annotation is a boolean, on ALLOW and DENY only', () => {
     const annotated = (kind: string, spec: string, value: string) =>
       findings(object(kind, spec, `, annotations: {istio.io/dry-run: "${value}"}`));
     const path = 'metadata.annotations["istio.io/dry-run"]';
