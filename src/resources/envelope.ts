@@ -203,5 +203,6 @@ function skip(root: MapNode, heading: Heading): SkippedDocument {
     name: metadata?.kind === 'map' ? textOf(metadata.get('name')) : undefined,
     file: root.file,
     line: root.line,
+    root,
   };
 }

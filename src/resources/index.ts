@@ -71,6 +71,7 @@ export {
 } from './read/node.ts';
 export { type Resource, type ResourceMetadata, resourceKey, resourceTitle, type Source } from './resource.ts';
 export { Fields, readTextMap } from './shape/fields.ts';
+export { readMetadata } from './shape/metadata.ts';
 export { quoted, Report, type ResourceCode, resourceCatalogue } from './shape/report.ts';
-export { readText } from './shape/scalars.ts';
+export { isNull, readText } from './shape/scalars.ts';
 export { isPathTemplate } from './shape/values.ts';

@@ -23,6 +23,7 @@ export interface SkippedDocument {
   readonly name: string | undefined;
   readonly file: string;
   readonly line: number;
+  readonly root: MapNode;
 }
 
 export interface DocumentOutcome {

@@ -5,7 +5,9 @@ import { printable } from './width.ts';
 import { formatYaml } from './yaml-text.ts';
 
 export const outputFormats = ['table', 'wide', 'json', 'yaml', 'name'] as const;
-export type OutputFormat = (typeof outputFormats)[number];
+/** Formats that only some verbs have: those that declare them, and print them themselves. */
+export type SpecialFormat = 'sarif' | 'junit';
+export type OutputFormat = (typeof outputFormats)[number] | SpecialFormat;
 
 /** The group of every document the CLI and the API print. */
 export const apiVersion = 'castellan.dev/v1alpha1';
@@ -89,11 +91,12 @@ export class Output {
   }
 }
 
-export function parseOutputFormat(text: string): OutputFormat {
-  const found = outputFormats.find((format) => format === text);
+export function parseOutputFormat(text: string, special: readonly SpecialFormat[] = []): OutputFormat {
+  const formats = [...outputFormats, ...special];
+  const found = formats.find((format) => format === text);
   if (found === undefined)
     throw cliErrors.USAGE({
-      message: `unknown output format \`${printable(text)}\`: use one of ${outputFormats.join(', ')}`,
+      message: `unknown output format \`${printable(text)}\`: use one of ${formats.join(', ')}`,
     });
   return found;
 }

@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { describeFault, formatFault, formatStack } from './fault.ts';
 import type { Io } from './io.ts';
-import { outputFormats } from './output.ts';
+import { outputFormats, type SpecialFormat } from './output.ts';
 import { styleFor } from './style.ts';
 import { fromCommander, refuseSecrets } from './usage.ts';
 import { type Candidates, type Frame, makeContext, readGlobals, toExitCode, type VerbEntry } from './verb.ts';
@@ -19,10 +19,13 @@ export interface Program {
 export function buildProgram(verbs: readonly VerbEntry[], io: Io, signal: AbortSignal): Program {
   const root = new Command('castellan');
   const candidates = new Map<Command, Candidates>();
+  const specialFormats = new Map<Command, readonly SpecialFormat[]>();
   const loaded = new Set<string>();
   let exitCode: ExitCode = exitCodes.ok;
 
   declareGlobals(root, io);
+  const globalsOf = (command: Command) =>
+    readGlobals(command.optsWithGlobals(), io, specialFormats.get(command));
   const frame: Frame = {
     action:
       (handler) =>
@@ -32,10 +35,11 @@ export function buildProgram(verbs: readonly VerbEntry[], io: Io, signal: AbortS
           .slice(0, -2)
           .flat()
           .filter((arg): arg is string => typeof arg === 'string');
-        const context = makeContext(io, readGlobals(command.optsWithGlobals(), io), signal);
+        const context = makeContext(io, globalsOf(command), signal);
         exitCode = toExitCode(await handler(context, args, command.opts()));
       },
     complete: (command, list) => void candidates.set(command, list),
+    formats: (command, special) => void specialFormats.set(command, special),
   };
   const load = async (name: string) => {
     const entry = verbs.find((verb) => verb.name === name);

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import type { Io } from './io.ts';
-import { Output, type OutputFormat, parseOutputFormat } from './output.ts';
+import { Output, type OutputFormat, parseOutputFormat, type SpecialFormat } from './output.ts';
 import { type ColorChoice, type Style, styleFor } from './style.ts';
 
 export interface GlobalOptions {
@@ -38,6 +38,8 @@ export interface Frame {
   action<Options extends object>(handler: Handler<Options>): (...raw: unknown[]) => Promise<void>;
   /** Candidates for one argument, for completion: live names or a fixed list. */
   complete(command: Command, candidates: Candidates): void;
+  /** Output formats that this verb has beside the usual ones, and prints itself. */
+  formats(command: Command, special: readonly SpecialFormat[]): void;
 }
 
 export type Candidates = (context: VerbContext, typed: readonly string[]) => Promise<readonly string[]>;
@@ -56,13 +58,17 @@ export interface VerbEntry {
 }
 
 /** Reads the flags every verb has. */
-export function readGlobals(raw: Readonly<Partial<Record<string, string | boolean>>>, io: Io): GlobalOptions {
+export function readGlobals(
+  raw: Readonly<Partial<Record<string, string | boolean>>>,
+  io: Io,
+  special: readonly SpecialFormat[] = [],
+): GlobalOptions {
   const color = String(raw.color ?? 'auto');
   if (color !== 'auto' && color !== 'always' && color !== 'never')
     throw cliErrors.USAGE({ message: '`--color` is auto, always or never' });
   const server = raw.server ?? io.env.CASTELLAN_SERVER;
   return {
-    output: parseOutputFormat(String(raw.output ?? 'table')),
+    output: parseOutputFormat(String(raw.output ?? 'table'), special),
     server: typeof server === 'string' && server !== '' ? server : undefined,
     color,
     quiet: raw.quiet === true,

@@ -7,6 +7,7 @@ import { usageError } from '../frame/usage.ts';
 import type { Verb, VerbContext } from '../frame/verb.ts';
 import { printable } from '../frame/width.ts';
 import { describeDecision, findDecision } from './explain-decision.ts';
+import { explainFinding } from './explain-finding.ts';
 
 function describe({ io, style }: VerbContext, found: ExplanationJson): string {
   const { refusal } = found;
@@ -63,10 +64,14 @@ async function readErrorReference(): Promise<readonly ErrorRow[]> {
 export const explain: Verb = {
   configure: (command, frame) => {
     command
-      .argument('<id>', 'a decision id, a request id, or an error code such as SERVER_UNREACHABLE')
+      .argument(
+        '<id>',
+        'a decision id, a request id, a finding such as CAS0104, or an error code such as SERVER_UNREACHABLE',
+      )
       .addHelpText('after', '\nExit code 1: the request was refused, or nothing is known about it.')
       .action(
         frame.action(async (context, [id = '']) => {
+          if (/^CAS[0-9]{4}$/.test(id)) return explainFinding(context, id);
           if (/^[A-Z][A-Z0-9_]*$/.test(id) && (await explainCode(context, id))) return undefined;
           if (/^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$/.test(id))
             throw usageError(`there is no error code \`${id}\``, 'see docs/reference/errors.md');

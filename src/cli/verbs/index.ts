@@ -51,6 +51,18 @@ export const verbs: readonly VerbEntry[] = [
     load: async () => (await import('./apply.ts')).apply,
   },
   {
+    name: 'lint',
+    summary: 'say what policies in files get wrong, where, why, and how to write it',
+    group: 'Policy',
+    load: async () => (await import('./lint.ts')).lint,
+  },
+  {
+    name: 'convert',
+    summary: 'write authentication and RBAC policies of Istio 1.0 to 1.4 as policies of today',
+    group: 'Policy',
+    load: async () => (await import('./convert.ts')).convert,
+  },
+  {
     name: 'delete',
     summary: 'delete resources',
     group: 'Policy',

@@ -40,14 +40,12 @@ export const authenticationCatalogue = {
     title: 'RequestAuthentication that no policy asks to be used',
     why: 'a RequestAuthentication rejects bad tokens; a request without any token passes',
     fix: 'add an ALLOW policy with requestPrincipals, or DENY from notRequestPrincipals ["*"]',
-    also: 'policy.md 2.3',
   },
   CAS0306: {
     severity: 'info',
     title: 'JWT rules that read different places',
     why: 'when the token at one place is good, a bad token at the other is not looked at and travels on',
     fix: 'read tokens at one place, or switch on strict mode, which refuses the request',
-    also: 'policy.md 2.3',
   },
   CAS0307: {
     severity: 'warning',
@@ -61,14 +59,12 @@ export const authenticationCatalogue = {
     title: 'token cookie that travels on',
     why: 'forwardOriginalToken: false removes headers and parameters; a cookie is never removed',
     fix: 'remove the cookie in the service or its gateway',
-    also: 'policy.md 2.1',
   },
   CAS0309: {
     severity: 'info',
     title: 'JWT rule that does not read the Authorization header',
     why: 'naming any place to look switches off both usual ones, `Authorization: Bearer` and `access_token`',
     fix: 'add {name: Authorization, prefix: "Bearer "} to fromHeaders if clients use it',
-    also: 'policy.md 2.1',
   },
   CAS0310: {
     severity: 'warning',

@@ -14,7 +14,7 @@ export const authorizationCatalogue = {
     title: 'empty policy or empty rule: one denies all, the other matches all',
     why: 'an ALLOW policy without rules matches nothing and so denies what no other policy allows; a rule `{}` matches every request',
     fix: 'if that is meant, say so: suppress this finding with a reason',
-    also: 'Z28, P09',
+    also: 'adv:Z28, adv:P09',
   },
   CAS0102: {
     severity: 'warning',
@@ -58,7 +58,7 @@ export const authorizationCatalogue = {
     title: 'HTTP condition on a TCP port',
     why: 'on TCP an ALLOW rule with HTTP conditions is dropped whole, and a DENY rule loses those conditions and denies more',
     fix: 'name the HTTP ports in `to.operation.ports`, or split the rule',
-    also: 'policy.md 3.7, istio#24845',
+    also: 'istio#24845',
   },
   CAS0110: {
     severity: 'warning',
@@ -105,7 +105,6 @@ export const authorizationCatalogue = {
     title: 'requestPrincipals value that is cut in the wrong place',
     why: 'the value is split at its last slash into issuer and subject, so this one can never match as it looks',
     fix: 'write issuer/subject, issuer/*, or `*`; match other shapes with request.auth.claims[iss] and [sub]',
-    also: 'policy.md 3.4',
   },
   CAS0122: {
     severity: 'warning',
@@ -127,7 +126,7 @@ export const authorizationCatalogue = {
     title: 'value that can never match',
     why: 'an ALLOW rule is narrower than it looks, a DENY rule stops nothing',
     fix: 'correct the value as the message says',
-    also: 'P08',
+    also: 'adv:P08',
   },
   CAS0125: {
     severity: 'warning',
@@ -141,14 +140,14 @@ export const authorizationCatalogue = {
     why: 'the bits after the prefix length are ignored: the range is wider than the address suggests',
     fix: 'write the network address of the range',
     fixable: true,
-    also: 'Z20',
+    also: 'adv:Z20',
   },
   CAS0127: {
     severity: 'info',
     title: 'range that holds every address of its family',
     why: 'it limits nothing but the family of the address',
     fix: 'write the ranges that are meant, or remove the field',
-    also: 'Z20',
+    also: 'adv:Z20',
   },
   CAS0128: {
     severity: 'warning',
@@ -162,7 +161,6 @@ export const authorizationCatalogue = {
     title: 'negative match on token data lets requests without a token through',
     why: 'a request without a token has no such data, and what is absent satisfies every negative match',
     fix: 'add requestPrincipals ["*"] to the same source',
-    also: 'policy.md 3.3',
   },
   CAS0130: {
     severity: 'warning',

@@ -5,10 +5,7 @@ import type { LintFinding } from './suppress.ts';
 const levels: Readonly<Record<Severity, string>> = { error: 'error', warning: 'warning', info: 'note' };
 
 /** SARIF 2.1.0, as code scanners read it: one run, only the rules that were broken. */
-export function formatSarif(
-  findings: readonly LintFinding[],
-  tool: { readonly version: string; readonly helpUri: string },
-): object {
+export function formatSarif(findings: readonly LintFinding[], tool: { readonly version: string }): object {
   const codes = [...new Set(findings.map((finding) => finding.code))].sort();
   return {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
@@ -19,8 +16,7 @@ export function formatSarif(
           driver: {
             name: 'castellan',
             version: tool.version,
-            informationUri: tool.helpUri,
-            rules: codes.map((code) => ruleOf(code, tool.helpUri)),
+            rules: codes.map(ruleOf),
           },
         },
         columnKind: 'utf16CodeUnits',
@@ -30,14 +26,13 @@ export function formatSarif(
   };
 }
 
-function ruleOf(code: string, helpUri: string): object {
+function ruleOf(code: string): object {
   const spec: FindingSpec | undefined = findingCatalogue[code];
   return {
     id: code,
     shortDescription: { text: spec?.title ?? code },
     fullDescription: { text: spec?.why ?? code },
-    help: { text: spec?.fix ?? code },
-    helpUri: `${helpUri}#${code.toLowerCase()}`,
+    help: { text: `${spec?.fix ?? code}. More: castellan explain ${code}` },
     defaultConfiguration: { level: levels[spec?.severity ?? 'warning'] },
   };
 }

@@ -7,14 +7,14 @@ export const readCatalogue = {
     title: 'not readable as text',
     why: 'a NUL, a control character, UTF-16 or broken UTF-8 is read differently by different tools',
     fix: 'save the file as UTF-8 without control characters',
-    also: 'P06',
+    also: 'adv:P06',
   },
   CAS0902: {
     severity: 'error',
     title: 'larger than the limits',
     why: 'a document may hold 1 MiB, a text 1,000 documents, and 64 levels of lists and maps',
     fix: 'split the file',
-    also: 'P06',
+    also: 'adv:P06',
   },
   CAS0903: {
     severity: 'error',
@@ -27,35 +27,35 @@ export const readCatalogue = {
     title: 'anchor or alias',
     why: 'aliases let a small text grow without bound, and hide what a policy says from its reader',
     fix: 'write the value out',
-    also: 'P01',
+    also: 'adv:P01',
   },
   CAS0905: {
     severity: 'error',
     title: 'tag, directive or merge key',
     why: 'tags and merge keys change what a text means from tool to tool',
     fix: 'write the value out, in quotes if it is text',
-    also: 'P02',
+    also: 'adv:P02',
   },
   CAS0906: {
     severity: 'error',
     title: 'a field is written twice',
     why: 'tools disagree on which one counts',
     fix: 'keep one of them',
-    also: 'P03',
+    also: 'adv:P03',
   },
   CAS0907: {
     severity: 'error',
     title: 'a field name that is reserved',
     why: 'names such as `__proto__` have a meaning of their own to programs and none in a resource',
     fix: 'remove it',
-    also: 'P07',
+    also: 'adv:P07',
   },
   CAS0908: {
     severity: 'error',
     title: 'unknown field',
     why: 'a misspelt field would be ignored, and the policy would say something else than you meant',
     fix: 'correct the name or remove it',
-    also: 'P04, IST0106',
+    also: 'adv:P04, IST0106',
   },
   CAS0909: {
     severity: 'error',
@@ -76,7 +76,7 @@ export const readCatalogue = {
     title: 'unknown kind or version',
     why: 'a security object that nobody reads protects nothing',
     fix: 'correct apiVersion and kind',
-    also: 'D18',
+    
   },
   CAS0912: {
     severity: 'error',
@@ -90,7 +90,7 @@ export const readCatalogue = {
     why: 'it is read as text here; kubectl reads YAML 1.1 and would see a boolean or a number and refuse it',
     fix: 'put it in quotes',
     fixable: true,
-    also: 'P05',
+    also: 'adv:P05',
   },
   CAS0914: {
     severity: 'warning',
@@ -110,14 +110,14 @@ export const readCatalogue = {
     title: 'a value of the wrong form',
     why: 'the value cannot mean what the field needs',
     fix: 'write it in the form that the message names',
-    also: 'P08',
+    also: 'adv:P08',
   },
   CAS0917: {
     severity: 'error',
     title: 'one object written twice',
     why: 'which of the two counts would depend on the order of files',
     fix: 'remove one, or give it another name',
-    also: 'P09',
+    also: 'adv:P09',
   },
 } as const satisfies Readonly<Record<string, FindingSpec>>;
 
