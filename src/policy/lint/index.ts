@@ -1,4 +1,5 @@
 import { compareFindings, type Finding, type ParseResult } from '../../resources/index.ts';
+import { readPolicyTest } from '../test/read.ts';
 import { lintFinding } from './catalogue.ts';
 import { LintContext, type LintFacts } from './context.ts';
 import { lintCustom } from './custom.ts';
@@ -52,9 +53,21 @@ export interface LintOptions {
 export function lint(result: ParseResult, options: LintOptions = {}): readonly LintFinding[] {
   const context = new LintContext(result.parsed, options.facts ?? {});
   for (const run of lints) run(context);
-  const findings = [...result.findings, ...context.findings, ...legacyFindings(result)];
+  const findings = [
+    ...result.findings,
+    ...context.findings,
+    ...legacyFindings(result),
+    ...testFindings(result),
+  ];
   return Object.freeze(
     applySuppressions(findings, result.parsed, options.suppress ?? []).sort(compareFindings),
+  );
+}
+
+/** A PolicyTest is read whole by its runner; what it cannot use is said here too. */
+function testFindings(result: ParseResult): readonly Finding[] {
+  return result.resources.flatMap((resource) =>
+    resource.kind === 'PolicyTest' ? readPolicyTest(resource).findings : [],
   );
 }
 

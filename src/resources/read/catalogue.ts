@@ -76,7 +76,6 @@ export const readCatalogue = {
     title: 'unknown kind or version',
     why: 'a security object that nobody reads protects nothing',
     fix: 'correct apiVersion and kind',
-    
   },
   CAS0912: {
     severity: 'error',
