@@ -70,7 +70,7 @@ describe('the life of a server', () => {
     for (const name of ['castellan.db', 'castellan.db-wal', 'castellan.db-shm'])
       rmSync(join(first.stateDir, name), { force: true });
     // A missing database is never made anew, not even by up (S06).
-    const empty = await run(['up', '--csr-port', '0'], { cwd });
+    const empty = await run(['up'], { cwd });
     expect([empty.code, empty.stderr.includes('STORE_MISSING')]).toEqual([78, true]);
     const restored = await run(['restore', 'copy.db', '-o', 'json'], { cwd });
     expect(restored.code).toBe(0);
@@ -101,13 +101,13 @@ describe('the life of a server', () => {
     await second.stop();
     // What is no socket of ours is never removed, and a path too long for a socket is refused by name.
     writeFileSync(at('n11/run/admin.sock'), 'precious');
-    const blocked = await run(['up', '--state-dir', at('n11'), '--csr-port', '0', '--admin-port', '0'], {
+    const blocked = await run(['up', '--state-dir', at('n11')], {
       cwd,
     });
     expect([blocked.code, readFileSync(at('n11/run/admin.sock'), 'utf8')]).toEqual([78, 'precious']);
     const deep = at(`${'d'.repeat(60)}/${'e'.repeat(60)}`);
     mkdirSync(deep, { recursive: true });
-    const long = await run(['up', '--state-dir', join(deep, 's'), '--csr-port', '0', '--admin-port', '0'], {
+    const long = await run(['up', '--state-dir', join(deep, 's')], {
       cwd,
     });
     expect([long.code, long.stderr.includes('SOCKET_PATH_TOO_LONG')]).toEqual([78, true]);

@@ -65,24 +65,14 @@ describe('castellan up', () => {
   });
 
   it('refuses a second server on its state directory: try again later (adv:S07)', async () => {
-    const ports = ['--csr-port', '0', '--admin-port', '0', '--observability-port', '0'];
-    const second = await program(['up', ...ports]);
+    const second = await program(['up']);
     expect([second.code, second.stdout]).toEqual([75, '']);
     expect(second.stderr).toContain('STORE_LOCKED');
   });
 
   it('refuses a port that is taken: try again later', async () => {
     const port = server.endpoints.csr.split(':')[1] ?? '';
-    const args = [
-      '--state-dir',
-      at('other'),
-      '--csr-port',
-      port,
-      '--admin-port',
-      '0',
-      '--observability-port',
-      '0',
-    ];
+    const args = ['--state-dir', at('other'), '--csr-port', port];
     const second = await program(['up', ...args]);
     expect([second.code, second.stderr.includes('LISTENER_CANNOT_BIND')]).toEqual([75, true]);
   });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Endpoints } from '../../src/app/endpoints-file.ts';
+import { fields } from '../../src/app/settings/index.ts';
 
 export const bin = join(fileURLToPath(new URL('../..', import.meta.url)), 'bin', 'castellan');
 
@@ -19,19 +20,26 @@ export interface RunOptions {
   readonly input?: string;
 }
 
+/** Every door on any free port, whichever doors there are. */
+export const freePorts: Readonly<Record<string, string>> = Object.fromEntries(
+  fields.filter(({ name }) => name.endsWith('Port')).map(({ env }) => [env, '0']),
+);
+
 /** A clean environment: nothing of the machine's own settings reaches the program. */
 function environmentOf(options: RunOptions): Record<string, string> {
   return {
     PATH: process.env.PATH ?? '',
     HOME: join(options.cwd, 'home'),
     XDG_CONFIG_HOME: join(options.cwd, 'home', '.config'),
+    ...freePorts,
     ...options.env,
   };
 }
 
 /** Runs bin/castellan to its end. */
 export function run(args: readonly string[], options: RunOptions): Promise<Ran> {
-  const child = spawn(bin, args, { cwd: options.cwd, env: environmentOf(options) });
+  // The pinned Node lets the launcher hand its process over: what is killed is the server itself.
+  const child = spawn(process.execPath, [bin, ...args], { cwd: options.cwd, env: environmentOf(options) });
   child.stdin.end(options.input ?? '');
   return collect(child);
 }
@@ -67,9 +75,9 @@ export async function startServer(
   },
 ): Promise<ServerProcess> {
   const stateDir = options.stateDir ?? join(options.cwd, '.castellan');
-  const ports = ['--csr-port', '0', '--admin-port', '0', '--observability-port', '0'];
-  const args = [options.verb ?? 'up', '--state-dir', stateDir, ...ports, ...(options.args ?? [])];
-  const child = spawn(bin, args, {
+  const args = [options.verb ?? 'up', '--state-dir', stateDir, ...(options.args ?? [])];
+  // The pinned Node lets the launcher hand its process over: what is killed is the server itself.
+  const child = spawn(process.execPath, [bin, ...args], {
     cwd: options.cwd,
     env: environmentOf(options),
     stdio: ['ignore', 'pipe', 'pipe'],

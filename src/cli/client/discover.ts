@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { cliErrors } from '../frame/errors.ts';
@@ -46,6 +46,11 @@ export function findServer(io: Io, given: string | undefined): ServerTarget {
   for (const directory of directories) {
     const found = fromDirectory(directory);
     if (found !== undefined) return withFiles(found, files);
+  }
+  const systemSocket = join(systemDirectory, 'admin.sock');
+  if (existsSync(systemSocket)) {
+    demandTrustedSocket(systemSocket, false);
+    return withFiles({ kind: 'socket', path: systemSocket, foundBy: systemDirectory }, files);
   }
   throw cliErrors.SERVER_NOT_FOUND({
     message: `no castellan server is known in ${directories.join(' or ')}`,
