@@ -24,7 +24,7 @@ export interface PlainWorkload {
   readonly namespace: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly serviceAccount?: string;
-  /** Declared protocol by workload port; a port that is not here is HTTP when the request is. */
+  /** Declared protocol by workload port; a port that is not here is sniffed. */
   readonly ports?: Readonly<Record<string, 'HTTP' | 'TCP' | 'AUTO'>>;
 }
 

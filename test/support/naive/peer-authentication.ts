@@ -55,7 +55,7 @@ const reject: PeerVerdict = { accepted: false, seesHttp: false };
 
 /** What becomes of the connection: PeerAuthentication's mode by what the connection is, per port protocol. */
 export function decidePeer(mode: Mode, workload: PlainWorkload, request: PlainRequest): PeerVerdict {
-  const kind = workload.ports?.[String(request.port)] ?? (request.http ? 'HTTP' : 'TCP');
+  const kind = workload.ports?.[String(request.port)] ?? 'AUTO';
   const plain: PeerVerdict = { accepted: true, seesHttp: kind !== 'TCP' };
   const known: PeerVerdict = { accepted: true, identity: request.from ?? '', seesHttp: kind !== 'TCP' };
   const opaque: PeerVerdict = { accepted: true, seesHttp: false };
