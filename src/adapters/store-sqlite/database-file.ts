@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
-import type { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../base/clock.ts';
 import { type Random, ulid } from '../../base/random.ts';
 import { type AuditRow, genesisHash, verifyAudit } from '../../operations/audit/index.ts';
@@ -117,6 +117,7 @@ export function prepareDatabase(file: string, check: DatabaseCheck): void {
       if (sizeOf(file) <= check.fullCheckBytes) refuseUnlessSound(db);
       if (migrate(db) > 0)
         appendDirectly(db, check.clock, () => ownEvent('store.migrate', `${version} to ${schemaVersion}`));
+      refuseForeignSchema(db);
     } finally {
       db.close();
     }
@@ -135,6 +136,27 @@ function refuseUnlessSound(db: DatabaseSync): void {
   const first = db.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
   if (first !== 'ok')
     throw storeErrors.STORE_DAMAGED({ message: `the database is damaged: ${String(first)}` });
+}
+
+/** A schema that reads otherwise than the one this version makes was damaged: SQLite itself checks no such text. */
+function refuseForeignSchema(db: DatabaseSync): void {
+  const expected = new DatabaseSync(':memory:');
+  try {
+    migrate(expected);
+    const query = 'SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name';
+    const rowsOf = (one: DatabaseSync) => one.prepare(query).all();
+    const isTrigger = (row: Record<string, unknown>) => row['type'] === 'trigger';
+    const known = new Set(rowsOf(expected).map((row) => JSON.stringify(row)));
+    const found = rowsOf(db);
+    // A trigger that is gone is a matter for the audit check, which names the entry that was edited meanwhile.
+    const count = (rows: readonly Record<string, unknown>[]) => rows.filter((row) => !isTrigger(row)).length;
+    if (count(found) !== count(rowsOf(expected)) || found.some((row) => !known.has(JSON.stringify(row))))
+      throw storeErrors.STORE_DAMAGED({
+        message: 'the database is damaged: its schema is not what was made',
+      });
+  } finally {
+    expected.close();
+  }
 }
 
 /** The newest entries must be linked, and end where `meta` says: cheap enough for every start. */

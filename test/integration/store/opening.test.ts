@@ -190,6 +190,18 @@ describe('damaged files (adv:S05)', () => {
     expect(await store.issuances.count()).toBe(40);
   });
 
+  it('a schema that reads otherwise than it was made is damage, though every page is sound', async () => {
+    using scratch = scratchDirectory();
+    await fill(scratch.path, 3);
+    const { database } = stateFiles(scratch.path);
+    const bytes = readFileSync(database);
+    const column = bytes.indexOf('csr_sha256', bytes.indexOf('CREATE TABLE issuance'));
+    expect(column).toBeGreaterThan(0);
+    bytes[column] = (bytes[column] ?? 0) ^ 1;
+    writeFileSync(database, bytes);
+    await expect(openTestStore(scratch.path)).rejects.toMatchObject({ code: 'STORE_DAMAGED' });
+  });
+
   it('any flipped bytes end in a clear refusal or in a store with all its records', async () => {
     using scratch = scratchDirectory();
     await fill(scratch.path, 30);
