@@ -369,6 +369,8 @@ describe('the program itself', () => {
     [['token', 'create', '--for', 'spiffe://cluster.local/castellan/x'], 77],
     [['explain', 'USAGE'], 0],
     [['audit', 'verify'], 0],
+    [['lint', 'missing.yaml'], 65],
+    [['convert', 'missing.yaml'], 65],
     [['tail', '--nonsense'], 64],
     [['check', '--expiring-within', '40d'], 1],
     [['backup', 'copy.db'], 0],
