@@ -282,7 +282,8 @@ export declare type Hello = Message<"castellan.agent.v1.Hello"> & {
 export declare const HelloSchema: GenMessage<Hello>;
 
 /**
- * What the agent holds. Sent after every answer was put in force, and when something of it changes by itself.
+ * What the agent holds. Sent after every answer was put in force, and when something of it changes by itself. A request
+ * message is at most 64 KiB: certificates that do not fit go into further reports.
  *
  * @generated from message castellan.agent.v1.Report
  */
@@ -309,7 +310,7 @@ export declare type Report = Message<"castellan.agent.v1.Report"> & {
   bundleSequences: { [key: string]: bigint };
 
   /**
-   * Certificates in use here.
+   * Certificates that came into use since the last report of this stream; in its first reports, all that are in use.
    *
    * @generated from field: repeated castellan.agent.v1.HeldSvid svids = 4;
    */
@@ -321,6 +322,13 @@ export declare type Report = Message<"castellan.agent.v1.Report"> & {
    * @generated from field: string policy_revision = 5;
    */
   policyRevision: string;
+
+  /**
+   * Serials, lower hex, of certificates reported on this stream that are no longer in use.
+   *
+   * @generated from field: repeated string ended_serials = 6;
+   */
+  endedSerials: string[];
 };
 
 /**
@@ -366,7 +374,7 @@ export declare const HeldSvidSchema: GenMessage<HeldSvid>;
 
 /**
  * Each set part replaces that part whole; absent parts are unchanged since the revision before. `is_full`: absent
- * parts are empty.
+ * parts are empty. May be larger than the 4 MiB that gRPC clients take unless told otherwise.
  *
  * @generated from message castellan.agent.v1.SyncResponse
  */
