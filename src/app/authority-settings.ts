@@ -14,6 +14,13 @@ export function authoritySettings(settings: Settings, environment: Environment):
       maximumLifetime: authority.maxWorkloadTtl,
       keyEnciphermentForEc: authority.keyEncipherment,
     },
+    jwt: {
+      keyType: authority.jwtKeyType,
+      keyLifetime: authority.jwtKeyTtl,
+      defaultLifetime: authority.jwtTtl,
+      maximumLifetime: authority.maxJwtTtl,
+      issuer: authority.jwtIssuer,
+    },
     hierarchy:
       authority.cacertsDir === undefined
         ? {

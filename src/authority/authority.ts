@@ -1,5 +1,6 @@
 import type { SpiffeId, TrustBundle, TrustDomain } from '../spiffe/index.ts';
 import type { Certificate, Crl, Csr, PublicKey } from '../x509/index.ts';
+import type { JwtSvid, JwtSvidRequest } from './jwt-authority.ts';
 import type { AuthorityStatus } from './status.ts';
 
 export interface IssueOptions {
@@ -39,6 +40,8 @@ export interface Authority extends AsyncDisposable {
   /** Throws TTL_ERROR (invalid), CERT_GEN_ERROR (internal), and x509's errors about the key (invalid). */
   issue(request: IssueRequest): Promise<Issuance>;
   issueForKey(request: IssueForKeyRequest): Promise<Issuance>;
+  /** A JWT-SVID; throws TTL_ERROR, JWT_AUDIENCE_MISSING (invalid), CERT_GEN_ERROR (internal). */
+  mintJwtSvid(request: JwtSvidRequest): Promise<JwtSvid>;
   bundle(): TrustBundle;
   rootsPem(): string;
   roots(): readonly Certificate[];

@@ -1,6 +1,7 @@
 /** What we sign with and how: profiles, lifetimes, issuing, slots and their journal, the published bundle. */
 export type { Authority, Issuance, IssueForKeyRequest, IssueOptions, IssueRequest } from './authority.ts';
 export { authorityErrors } from './errors.ts';
+export { defaultJwtSettings, type JwtSettings, type JwtSvid, type JwtSvidRequest } from './jwt-authority.ts';
 export { istioLifetimes, type LifetimePolicy } from './lifetime.ts';
 export {
   type AuthoritySettings,
@@ -32,5 +33,5 @@ export {
   serverId,
 } from './serving-certificate.ts';
 export type { Alarm } from './signing-state.ts';
-export type { AuthorityRole, SlotState } from './slot.ts';
+export type { AuthorityRole, CertificateRole, SlotState } from './slot.ts';
 export type { AuthorityCertificateStatus, AuthorityStatus } from './status.ts';

@@ -12,6 +12,7 @@ import {
 } from '../x509/index.ts';
 import type { Authority, Issuance, IssueForKeyRequest, IssueRequest } from './authority.ts';
 import { authorityErrors } from './errors.ts';
+import { type JwtSettings, type JwtSvid, type JwtSvidRequest, mintWith } from './jwt-authority.ts';
 import { planLifetime } from './lifetime.ts';
 import { Listeners } from './listeners.ts';
 import type { SerialSource } from './ports.ts';
@@ -26,6 +27,7 @@ export interface IssuingParts {
   readonly trustDomain: TrustDomain;
   readonly source: SigningSource;
   readonly policy: LeafPolicy;
+  readonly jwt: JwtSettings;
   readonly serials: SerialSource;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -83,6 +85,17 @@ export class IssuingAuthority implements Authority {
         shortenedToIssuer: lifetime.shortenedToIssuer,
         issuerKeyId: state.issuerId,
       };
+    } catch (error) {
+      throw explainFailure(error);
+    }
+  }
+
+  async mintJwtSvid(request: JwtSvidRequest): Promise<JwtSvid> {
+    const { source, clock, jwt } = this.#parts;
+    const now = clock.now();
+    if (now >= source.current().jwt.key.notAfter) await source.checkNow();
+    try {
+      return await mintWith(source.current().jwt, jwt, { request, now });
     } catch (error) {
       throw explainFailure(error);
     }

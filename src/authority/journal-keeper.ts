@@ -1,6 +1,7 @@
 import type { TrustDomain } from '../spiffe/index.ts';
 import { authorityErrors } from './errors.ts';
-import { formatJournal, type Journal, parseJournal } from './journal.ts';
+import type { Journal } from './journal.ts';
+import { formatJournal, parseJournal } from './journal-text.ts';
 import type { JournalStore } from './ports.ts';
 
 /** The journal in memory and on disk: `commit` resolves only when the new one is durable. */

@@ -84,7 +84,7 @@ export function halfLifeAt(certificate: Validity): number {
   return (certificate.notBefore + certificate.notAfter) / 2;
 }
 
-const toWholeSecond = (ms: number): number => Math.floor(ms / 1000) * 1000;
+export const toWholeSecond = (ms: number): number => Math.floor(ms / 1000) * 1000;
 
 /** The wire type is int64 seconds; Istio multiplies it unchecked into nanoseconds, we do not (C26). */
 function parseRequestedSeconds(value: bigint | number): bigint {

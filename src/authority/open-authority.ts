@@ -1,6 +1,7 @@
 import type { TrustDomain } from '../spiffe/index.ts';
 import type { Authority } from './authority.ts';
 import { IssuingAuthority } from './issuing-authority.ts';
+import { checkJwtSettings, defaultJwtSettings, type JwtSettings } from './jwt-authority.ts';
 import { checkLifetimePolicy, istioLifetimes } from './lifetime.ts';
 import { PluggedSource } from './plugged-source.ts';
 import type { AuthorityPorts, PluggedFilesSource } from './ports.ts';
@@ -24,6 +25,8 @@ export interface AuthoritySettings {
   readonly trustDomain: TrustDomain;
   readonly leaves: LeafPolicy;
   readonly hierarchy: SelfManagedSettings | PluggedSettings;
+  /** `defaultJwtSettings` when absent. */
+  readonly jwt?: JwtSettings;
 }
 
 /** Istio's lifetimes and key usage (csr-api.md §1.8, §1.9). */
@@ -37,7 +40,7 @@ export async function initialiseAuthority(ports: AuthorityPorts, settings: Autho
   checkSettings(settings);
   const { trustDomain, hierarchy } = settings;
   if (hierarchy.kind === 'plugged') return initialisePlugged(ports, trustDomain);
-  return initialiseSelfManaged(ports, trustDomain, hierarchy);
+  return initialiseSelfManaged(ports, trustDomain, { settings: hierarchy, jwt: jwtOf(settings) });
 }
 
 /** Opens the authority that is there and keeps it current until it is disposed of. Never makes a new one (S06). */
@@ -46,20 +49,30 @@ export async function openAuthority(ports: AuthorityPorts, settings: AuthoritySe
   const { trustDomain, leaves } = settings;
   const { serials, clock, logger } = ports;
   const source = await openSource(ports, settings);
-  return new IssuingAuthority({ trustDomain, source, policy: leaves, serials, clock, logger });
+  const jwt = jwtOf(settings);
+  return new IssuingAuthority({ trustDomain, source, policy: leaves, jwt, serials, clock, logger });
 }
 
 function openSource(ports: AuthorityPorts, settings: AuthoritySettings): Promise<SigningSource> {
   const { trustDomain, leaves, hierarchy } = settings;
-  if (hierarchy.kind === 'plugged') return PluggedSource.open(ports, { trustDomain, files: hierarchy.files });
+  const jwt = jwtOf(settings);
+  if (hierarchy.kind === 'plugged')
+    return PluggedSource.open(ports, { trustDomain, files: hierarchy.files, jwt });
   return SelfManagedSource.open(ports, {
     trustDomain,
     settings: hierarchy,
+    jwt,
     defaultLeafLifetime: leaves.defaultLifetime,
   });
 }
 
-function checkSettings({ leaves, hierarchy }: AuthoritySettings): void {
+function jwtOf({ jwt = defaultJwtSettings }: AuthoritySettings): JwtSettings {
+  return jwt;
+}
+
+function checkSettings(settings: AuthoritySettings): void {
+  const { leaves, hierarchy } = settings;
   checkLifetimePolicy(leaves);
+  checkJwtSettings(jwtOf(settings));
   if (hierarchy.kind === 'self-managed') checkSelfManagedSettings(hierarchy, leaves.defaultLifetime);
 }

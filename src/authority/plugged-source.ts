@@ -9,9 +9,10 @@ import {
   withActivated,
   withNewSlot,
   withoutSlot,
-  withRoots,
+  withPublished,
 } from './journal.ts';
 import { JournalKeeper } from './journal-keeper.ts';
+import { ensureJwtKey, type JwtAuthority, type JwtSettings } from './jwt-authority.ts';
 import { Listeners } from './listeners.ts';
 import { type PluggedMaterial, parsePluggedMaterial } from './plugged-material.ts';
 import type { AuthorityPorts, PluggedFilesSource } from './ports.ts';
@@ -23,6 +24,7 @@ import {
   type SigningState,
   type StateChange,
 } from './signing-state.ts';
+import { removeUnfinished } from './unfinished.ts';
 
 const forgetAfter = minutes(10);
 const reading = 'reading the plugged-in CA';
@@ -30,6 +32,7 @@ const reading = 'reading the plugged-in CA';
 export interface PluggedOptions {
   readonly trustDomain: TrustDomain;
   readonly files: PluggedFilesSource;
+  readonly jwt: JwtSettings;
 }
 
 /** Plugged-in material while it runs: a good change is taken up, a bad one leaves the last good in place (R3). */
@@ -41,6 +44,7 @@ export class PluggedSource implements SigningSource {
   readonly #alarms: Alarms;
   readonly #listeners: Listeners<StateChange>;
   readonly #watch: Disposable;
+  readonly #jwt: JwtAuthority;
   #material: PluggedMaterial;
   #state: SigningState;
   #running: Promise<void> | undefined;
@@ -50,12 +54,13 @@ export class PluggedSource implements SigningSource {
   private constructor(
     ports: AuthorityPorts,
     options: PluggedOptions,
-    opened: { keeper: JournalKeeper; material: PluggedMaterial },
+    opened: { keeper: JournalKeeper; material: PluggedMaterial; jwt: JwtAuthority },
   ) {
     this.#ports = ports;
     this.#options = options;
     this.#keeper = opened.keeper;
     this.#material = opened.material;
+    this.#jwt = opened.jwt;
     this.#alarms = new Alarms(ports.clock, ports.logger);
     this.#listeners = new Listeners(ports.logger);
     this.#state = this.#makeState();
@@ -75,8 +80,10 @@ export class PluggedSource implements SigningSource {
           sequence: (before.sequence + 1n).toString(),
         },
       );
+    await removeUnfinished(ports, keeper);
+    const jwt = await ensureJwtKey(ports, keeper, options.jwt);
     await keeper.commit(withMaterial(keeper.current, material, ports.clock.now()));
-    return new PluggedSource(ports, options, { keeper, material });
+    return new PluggedSource(ports, options, { keeper, material, jwt });
   }
 
   current(): SigningState {
@@ -149,8 +156,9 @@ export class PluggedSource implements SigningSource {
       signsUntil,
       middle: chain,
       // The file's own order; the journal keeps the set.
-      bundle: { sequence: current.bundle.sequence, roots },
+      bundle: { ...current.bundle, roots },
       crls,
+      jwt: this.#jwt,
       authorities: entriesOf(this.#material, current),
     });
   }
@@ -158,7 +166,7 @@ export class PluggedSource implements SigningSource {
 
 /** The journal with the material's roots published and its signer active; earlier signers stay known until they end. */
 function withMaterial(journal: Journal, material: PluggedMaterial, now: number): Journal {
-  let next = withRoots(journal, material.roots);
+  let next = withPublished(journal, material.roots);
   for (const slot of filledSlots(next, 'plugged'))
     if (slot.state === 'old' && slot.certificate.notAfter < now - forgetAfter)
       next = withoutSlot(next, slot.name);

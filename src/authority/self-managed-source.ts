@@ -3,8 +3,9 @@ import type { TrustDomain } from '../spiffe/index.ts';
 import { type Certificate, type Issuer, isSignedBy } from '../x509/index.ts';
 import { Alarms } from './alarms.ts';
 import { authorityErrors } from './errors.ts';
-import { filledSlots, type Journal, withoutSlot, withRoots } from './journal.ts';
+import { filledSlots, type Journal, withoutSlot, withPublished } from './journal.ts';
 import { JournalKeeper } from './journal-keeper.ts';
+import { ensureJwtKey, type JwtAuthority, type JwtSettings } from './jwt-authority.ts';
 import { caValidity, issuerRenewalDueAt } from './lifetime.ts';
 import { Listeners } from './listeners.ts';
 import type { AuthorityPorts } from './ports.ts';
@@ -16,6 +17,7 @@ import {
   type SigningState,
   type StateChange,
 } from './signing-state.ts';
+import { removeUnfinished } from './unfinished.ts';
 
 /** Old intermediates are forgotten this long after they end: the clocks of verifiers differ. */
 const forgetAfter = minutes(10);
@@ -25,6 +27,7 @@ const renewal = 'renewal of the intermediate';
 export interface SelfManagedOptions {
   readonly trustDomain: TrustDomain;
   readonly settings: SelfManagedSettings;
+  readonly jwt: JwtSettings;
   readonly defaultLeafLifetime: Duration;
 }
 
@@ -35,6 +38,7 @@ export class SelfManagedSource implements SigningSource {
   readonly #options: SelfManagedOptions;
   readonly #keeper: JournalKeeper;
   readonly #root: Issuer;
+  readonly #jwt: JwtAuthority;
   readonly #alarms: Alarms;
   readonly #listeners: Listeners<StateChange>;
   #issuer: Issuer;
@@ -47,12 +51,13 @@ export class SelfManagedSource implements SigningSource {
   private constructor(
     ports: AuthorityPorts,
     options: SelfManagedOptions,
-    opened: { keeper: JournalKeeper; root: Issuer; issuer: Issuer },
+    opened: { keeper: JournalKeeper; root: Issuer; issuer: Issuer; jwt: JwtAuthority },
   ) {
     this.#ports = ports;
     this.#options = options;
     this.#keeper = opened.keeper;
     this.#root = opened.root;
+    this.#jwt = opened.jwt;
     this.#issuer = opened.issuer;
     this.#alarms = new Alarms(ports.clock, ports.logger);
     this.#listeners = new Listeners(ports.logger);
@@ -67,9 +72,10 @@ export class SelfManagedSource implements SigningSource {
       throw authorityErrors.AUTHORITY_MISSING({ message: 'the journal names no root' });
     const root = await openSlot(ports, rootSlot);
     await removeUnfinished(ports, keeper);
-    await keeper.commit(withRoots(keeper.current, rootsIn(keeper.current)));
+    const jwt = await ensureJwtKey(ports, keeper, options.jwt);
+    await keeper.commit(withPublished(keeper.current, rootsIn(keeper.current)));
     const issuer = await openIssuer(ports, keeper, { root, settings: options.settings });
-    const source = new SelfManagedSource(ports, options, { keeper, root, issuer });
+    const source = new SelfManagedSource(ports, options, { keeper, root, issuer, jwt });
     await source.checkNow();
     return source;
   }
@@ -175,6 +181,7 @@ export class SelfManagedSource implements SigningSource {
       middle: settings.intermediate.enabled ? [this.#issuer.certificate] : [],
       bundle: current.bundle,
       crls: [],
+      jwt: this.#jwt,
       authorities: filledSlots(current, 'self-managed').map((slot) =>
         entryOf(
           slot,
@@ -205,16 +212,6 @@ function rootsIn(journal: Journal): Certificate[] {
   return filledSlots(journal, 'self-managed')
     .filter((slot) => slot.role === 'root')
     .map((slot) => slot.certificate);
-}
-
-/** A slot without a certificate is a key that was never used: a crash came between (S19). */
-async function removeUnfinished(ports: AuthorityPorts, keeper: JournalKeeper): Promise<void> {
-  for (const slot of keeper.current.slots) {
-    if (slot.certificate !== undefined || slot.state !== 'prepared') continue;
-    await keeper.settle();
-    await ports.keys.remove(slot.name);
-    await keeper.commit(withoutSlot(keeper.current, slot.name));
-  }
 }
 
 async function openIssuer(

@@ -275,7 +275,7 @@ describe('the intermediate', () => {
     ]);
     await ports.clock.advance(days(12));
     expect(authority.knownIssuers()).toHaveLength(2);
-    expect([...ports.keys.keys.keys()].sort()).toEqual(['audit', 'intermediate-3', 'root-1']);
+    expect([...ports.keys.keys.keys()].sort()).toEqual(['audit', 'intermediate-4', 'jwt-3', 'root-1']);
   });
 
   it('is renewed at the first request after a sleep that outlasted it', async () => {

@@ -9,8 +9,16 @@ import {
   type Signer,
 } from '../x509/index.ts';
 import { authorityErrors } from './errors.ts';
-import { emptyJournal, filledSlots, type Journal, withActivated, withNewSlot, withRoots } from './journal.ts';
+import {
+  emptyJournal,
+  filledSlots,
+  type Journal,
+  withActivated,
+  withNewSlot,
+  withPublished,
+} from './journal.ts';
 import { JournalKeeper } from './journal-keeper.ts';
+import { ensureJwtKey, type JwtSettings } from './jwt-authority.ts';
 import { caValidity } from './lifetime.ts';
 import type { AuthorityPorts, KeyStore } from './ports.ts';
 import type { AuthorityEntry } from './signing-state.ts';
@@ -57,7 +65,7 @@ export function checkSelfManagedSettings(settings: SelfManagedSettings, defaultL
 export async function initialiseSelfManaged(
   ports: AuthorityPorts,
   trustDomain: TrustDomain,
-  settings: SelfManagedSettings,
+  { settings, jwt }: { readonly settings: SelfManagedSettings; readonly jwt: JwtSettings },
 ): Promise<void> {
   await refuseSecondAuthority(ports);
   const keeper = new JournalKeeper(ports.journal, emptyJournal(trustDomain));
@@ -68,10 +76,11 @@ export async function initialiseSelfManaged(
   const validity = caValidity(ports.clock.now(), settings.root.lifetime);
   const der = await buildRoot({ trustDomain, signer, ...validity, serial: ports.serials.next() });
   const certificate = parseCertificate(der);
-  const activated = withActivated(keeper.current, slot.name, certificate);
-  await keeper.commit(withRoots(activated, [certificate]));
+  await keeper.commit(withActivated(keeper.current, slot.name, certificate));
   if (settings.intermediate.enabled)
     await addIntermediate({ ports, keeper, settings, root: { certificate, signer } });
+  await ensureJwtKey(ports, keeper, jwt);
+  await keeper.commit(withPublished(keeper.current, [certificate]));
 }
 
 /** The signer of the audit log's checkpoints; throws AUTHORITY_KEY_MISSING. */

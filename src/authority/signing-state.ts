@@ -1,11 +1,12 @@
 import type { TrustBundle, TrustDomain } from '../spiffe/index.ts';
 import { type Certificate, type Crl, formatCertificatePem, type Issuer } from '../x509/index.ts';
 import type { Journal } from './journal.ts';
-import { type AuthorityRole, authorityId, type SlotState } from './slot.ts';
+import type { JwtAuthority } from './jwt-authority.ts';
+import { authorityId, type CertificateRole, type SlotState } from './slot.ts';
 
 /** One certificate of the authority, for status, metrics and the search for issuers. */
 export interface AuthorityEntry {
-  readonly role: AuthorityRole;
+  readonly role: CertificateRole;
   readonly state: SlotState;
   readonly certificate: Certificate;
   /** When it renews itself; absent when someone else has to. */
@@ -25,6 +26,7 @@ export interface SigningState {
   readonly bundle: TrustBundle;
   readonly crls: readonly Crl[];
   readonly authorities: readonly AuthorityEntry[];
+  readonly jwt: JwtAuthority;
 }
 
 /** Something an operator should look at although the authority goes on. */
@@ -61,10 +63,11 @@ export interface SigningParts {
   readonly bundle: Journal['bundle'];
   readonly crls: readonly Crl[];
   readonly authorities: readonly AuthorityEntry[];
+  readonly jwt: JwtAuthority;
 }
 
 export function makeSigningState(parts: SigningParts): SigningState {
-  const { trustDomain, issuer, signsUntil, middle, bundle, crls, authorities } = parts;
+  const { trustDomain, issuer, signsUntil, middle, bundle, crls, authorities, jwt } = parts;
   return Object.freeze({
     issuer,
     issuerId: authorityId(issuer.certificate),
@@ -76,10 +79,11 @@ export function makeSigningState(parts: SigningParts): SigningState {
       trustDomain,
       sequence: bundle.sequence,
       x509Roots: bundle.roots.map(({ der }) => der),
-      jwtKeys: [],
+      jwtKeys: bundle.jwtKeys,
       refreshHintSeconds: defaultRefreshHintSeconds,
     },
     crls,
     authorities,
+    jwt,
   });
 }

@@ -1,7 +1,8 @@
 import { toHex } from '../base/bytes.ts';
 import type { Certificate } from '../x509/index.ts';
 
-export type AuthorityRole = 'root' | 'intermediate';
+export type CertificateRole = 'root' | 'intermediate';
+export type AuthorityRole = CertificateRole | 'jwt';
 
 /** `prepared`: not signing yet. `active`: signs. `old`: signs no more, but what it signed may still live. */
 export type SlotState = 'prepared' | 'active' | 'old';
@@ -15,14 +16,41 @@ export interface Slot {
   readonly state: SlotState;
   /** Absent while the key is being made: the journal knows of a key before it exists. */
   readonly certificate?: Certificate;
+  /** What a JWT key has in place of a certificate. */
+  readonly jwtKey?: JwtAuthorityKey;
+}
+
+/** The public half of a key that signs JWT-SVIDs, and when it does. */
+export interface JwtAuthorityKey {
+  /** Its `authorityId`: the key identifier, lower-case hex. */
+  readonly kid: string;
+  /** Public members only. */
+  readonly jwk: Readonly<Record<string, string>>;
+  readonly notBefore: number;
+  readonly notAfter: number;
 }
 
 export interface FilledSlot extends Slot {
+  readonly role: CertificateRole;
   readonly certificate: Certificate;
 }
 
+export interface JwtSlot extends Slot {
+  readonly role: 'jwt';
+  readonly jwtKey: JwtAuthorityKey;
+}
+
 export function isFilled(slot: Slot): slot is FilledSlot {
-  return slot.certificate !== undefined;
+  return slot.role !== 'jwt' && slot.certificate !== undefined;
+}
+
+export function isJwtSlot(slot: Slot): slot is JwtSlot {
+  return slot.role === 'jwt' && slot.jwtKey !== undefined;
+}
+
+/** The key was made and what it is for is written down: the slot can be used. */
+export function isFinished(slot: Slot): boolean {
+  return isFilled(slot) || isJwtSlot(slot);
 }
 
 /** What names an authority everywhere: its subject key identifier, lower-case hex. */

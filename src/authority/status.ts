@@ -1,10 +1,10 @@
 import { serialShort } from './serial.ts';
 import type { Alarm, AuthorityEntry, SigningSource } from './signing-state.ts';
-import { type AuthorityRole, authorityId, type SlotState } from './slot.ts';
+import { authorityId, type CertificateRole, type SlotState } from './slot.ts';
 
 /** One certificate of the authority as metrics and `get roots` show it. */
 export interface AuthorityCertificateStatus {
-  readonly role: AuthorityRole;
+  readonly role: CertificateRole;
   readonly state: SlotState;
   readonly authorityId: string;
   readonly serial: string;

@@ -13,6 +13,7 @@ export {
   type KeySetStatus,
   type KidRefresh,
 } from './key-set-keeper.ts';
+export { type JwtSigner, type JwtSvidAlgorithm, type JwtSvidClaims, mintJwtSvid } from './mint.ts';
 export { callerProfile, type JwtProfile, jwtSvidProfile, requestProfile } from './profile.ts';
 export { describeJwtReason, type JwtReason, type RejectedJwt } from './reasons.ts';
 export { type VerifiedJwt, verifyJwt } from './verify.ts';

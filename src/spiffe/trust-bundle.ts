@@ -18,3 +18,8 @@ export interface JwtBundleKey {
   /** A public JWK; private members are never present. */
   readonly jwk: Readonly<Record<string, string>>;
 }
+
+/** The JWT keys as a JWK Set of their own, as the Workload API gives them out (J-11, W-18): each with `kid` and `use`. */
+export function jwtKeySetOf(bundle: Pick<TrustBundle, 'jwtKeys'>): string {
+  return JSON.stringify({ keys: bundle.jwtKeys.map(({ kid, jwk }) => ({ ...jwk, kid, use: 'jwt-svid' })) });
+}

@@ -39,6 +39,7 @@ describe('the directory of an authority', () => {
       'audit.key',
       'intermediate-2.key',
       'journal.json',
+      'jwt-3.key',
       'root-1.key',
     ]);
     expect(statSync(directory).mode & 0o777).toBe(0o700);

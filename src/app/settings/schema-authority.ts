@@ -12,6 +12,18 @@ export const authority = z
     intermediateTtl: duration('720h').describe('How long an intermediate lives.'),
     workloadTtl: duration('24h').describe('The lifetime of a certificate when the caller asks for none.'),
     maxWorkloadTtl: duration('2160h').describe('The longest lifetime a caller may ask for.'),
+    jwtKeyType: z
+      .enum(['P-256', 'P-384', 'RSA-2048'])
+      .default('P-256')
+      .describe('The type of the keys that sign JWT-SVIDs; some readers know RSA only.'),
+    jwtKeyTtl: duration('720h').describe('How long a key that signs JWT-SVIDs lives.'),
+    jwtTtl: duration('5m').describe('The lifetime of a JWT-SVID when nothing else is said.'),
+    maxJwtTtl: duration('24h').describe('The longest lifetime of a JWT-SVID.'),
+    jwtIssuer: z
+      .string()
+      .regex(/^https?:\/\/[\x21-\x7e]{1,2040}$/, 'not an http(s) URL')
+      .optional()
+      .describe('The `iss` of JWT-SVIDs, for readers that find keys by it; none when absent.'),
     keyEncipherment: z
       .boolean()
       .default(true)
@@ -37,6 +49,10 @@ export const authority = z
   .refine((value) => value.workloadTtl <= value.maxWorkloadTtl, {
     message: 'the default lifetime is longer than the longest allowed',
     path: ['workloadTtl'],
+  })
+  .refine((value) => value.jwtTtl <= value.maxJwtTtl, {
+    message: 'the default lifetime is longer than the longest allowed',
+    path: ['jwtTtl'],
   })
   .refine(
     ({ passphraseFile, passphraseEnv, passphraseFd }) =>
