@@ -1,5 +1,5 @@
 import type { Metrics } from '../adapters/telemetry/index.ts';
-import { type DecidedCheck, isFault } from '../operations/check-request/index.ts';
+import { type DecidedCheck, isFault, type ProviderOutcome } from '../operations/check-request/index.ts';
 import type { PolicyFeed, RequestKeys } from '../operations/policy-snapshot/index.ts';
 
 /** No identities and no paths in labels: workloads are what resources name, reasons a closed list. */
@@ -30,6 +30,17 @@ export function countChecks(metrics: Metrics, { question, outcome, durationMs }:
   metrics.observe('castellan_authz_decision_duration_seconds', durationMs / 1000, {
     protocol: question.dialect,
   });
+}
+
+/** Providers are what MeshConfig names. */
+export function countCustom(
+  metrics: Metrics,
+  asked: { readonly provider: string; readonly outcome: ProviderOutcome; readonly durationMs: number },
+): void {
+  const { provider, outcome, durationMs } = asked;
+  metrics.add('castellan_authz_custom_requests_total', { provider, outcome });
+  if (outcome !== 'refused')
+    metrics.observe('castellan_authz_custom_duration_seconds', durationMs / 1000, { provider });
 }
 
 export function sampleChecks(metrics: Metrics, feed: PolicyFeed, keys: RequestKeys): void {

@@ -1,11 +1,18 @@
+import { CustomProviders } from '../adapters/custom-provider/index.ts';
 import { discoveredKeySetFetcher, urlKeySetFetcher } from '../adapters/jwks/index.ts';
 import type { Metrics } from '../adapters/telemetry/index.ts';
 import { parseIpBlock } from '../base/ip.ts';
-import { CheckRequest, type DecisionObserver, PeerIdentities } from '../operations/check-request/index.ts';
+import {
+  CheckRequest,
+  type DecisionObserver,
+  PeerIdentities,
+  ProviderCircuit,
+} from '../operations/check-request/index.ts';
 import { DecisionRecorder } from '../operations/decisions/index.ts';
 import { PolicyFeed, type PolicySettings, RequestKeys } from '../operations/policy-snapshot/index.ts';
 import { outboundClient } from '../wire/outbound/index.ts';
-import { countChecks, sampleChecks } from './check-metrics.ts';
+import { countChecks, countCustom, sampleChecks } from './check-metrics.ts';
+import { ownAddresses, providerSettings } from './custom-providers.ts';
 import type { Environment } from './environment.ts';
 import { peerTrust } from './peer-trust.ts';
 import { proxyBindings } from './proxy-bindings.ts';
@@ -35,6 +42,9 @@ export async function openChecks(parts: ChecksParts): Promise<Checks> {
   const logger = environment.logger.scoped('authz');
   const { store, authority } = state;
   const keys = stack.use(new RequestKeys({ fetcherFor: keyFetchers(settings, environment), clock, logger }));
+  const providers = stack.use(
+    new CustomProviders({ settings: providerSettings(settings), allow: outboundAllow(settings), clock }),
+  );
   const feed = stack.use(
     await PolicyFeed.open({
       store: store.resources,
@@ -42,7 +52,10 @@ export async function openChecks(parts: ChecksParts): Promise<Checks> {
       clock,
       logger: environment.logger.scoped('policy'),
       stopwatch,
-      onActivation: (policy) => keys.follow(policy),
+      onActivation(policy) {
+        keys.follow(policy);
+        providers.keepOnly(policy.providers.values());
+      },
     }),
   );
   const recorder = new DecisionRecorder({
@@ -61,7 +74,12 @@ export async function openChecks(parts: ChecksParts): Promise<Checks> {
     bindings: proxyBindings(settings),
     peers: new PeerIdentities(peerTrust(authority, stack), store.revocations),
     tokens: keys,
-    custom: { ask: () => Promise.reject(new Error('no way to providers')) },
+    custom: new ProviderCircuit({
+      authorizer: providers,
+      clock,
+      stopwatch,
+      onAsked: (asked) => countCustom(metrics, asked),
+    }),
     observer,
     clock,
     stopwatch,
@@ -73,18 +91,28 @@ export async function openChecks(parts: ChecksParts): Promise<Checks> {
 }
 
 /** What the settings say about deciding. */
-export function policySettings({ trustDomain, policy }: Settings): PolicySettings {
-  return { trustDomain, ...policy };
+export function policySettings(settings: Settings): PolicySettings {
+  const { trustDomain, policy } = settings;
+  const { strict, stripPathParameters, multipleCustomProviders } = policy;
+  return {
+    trustDomain,
+    strict,
+    stripPathParameters,
+    multipleCustomProviders,
+    selfProviders: policy.selfProviders,
+    ownAddresses: ownAddresses(settings),
+  };
 }
 
 /** D15: a URI that a policy names reaches no private address unless the settings list it. */
 function keyFetchers(settings: Settings, { clock }: Environment) {
-  const allow = settings.outbound.allow
-    .map((text) => parseIpBlock(text))
-    .filter((block) => block !== undefined);
-  const client = outboundClient({ privateAllowed: false, allow, clock });
+  const client = outboundClient({ privateAllowed: false, allow: outboundAllow(settings), clock });
   return (place: { readonly url: string } | { readonly issuer: string }) =>
     'url' in place
       ? urlKeySetFetcher({ client, url: place.url })
       : discoveredKeySetFetcher({ client, issuer: place.issuer });
+}
+
+function outboundAllow({ outbound }: Settings) {
+  return outbound.allow.map((text) => parseIpBlock(text)).filter((block) => block !== undefined);
 }

@@ -139,6 +139,17 @@ export const metricSpecs = {
     labels: ['protocol'],
     buckets: quick,
   },
+  castellan_authz_custom_requests_total: {
+    type: 'counter',
+    help: 'Questions to CUSTOM providers by answer; refused: not asked, for it fails or has too many calls open.',
+    labels: ['provider', 'outcome'],
+  },
+  castellan_authz_custom_duration_seconds: {
+    type: 'histogram',
+    help: 'How long CUSTOM providers took to answer, or to fail.',
+    labels: ['provider'],
+    buckets: quick,
+  },
   castellan_authz_token_cache_entries: {
     type: 'gauge',
     help: 'Verified tokens of requests that are remembered.',

@@ -58,6 +58,27 @@ export const proxy = z
     { message: 'give exactly one of identity, tokenFile and listener', path: ['identity'] },
   );
 
+const provider = z
+  .strictObject({
+    name: z.string().min(1).max(63).describe('Its name in MeshConfig.'),
+    address: z
+      .string()
+      .max(260)
+      .regex(/^(\[[0-9a-fA-F:]+\]|[^:[\]/\s]+):[0-9]{1,5}$/, 'not host:port')
+      .optional()
+      .describe('`host:port`, where its service name is not known to this host; may be a private address.'),
+    tls: z.boolean().default(false).describe('Ask it over TLS.'),
+    caFile: filePath()
+      .optional()
+      .describe(
+        'With `tls`: a PEM bundle that its certificate must chain to, instead of the public authorities.',
+      ),
+  })
+  .refine(({ tls, caFile }) => tls || caFile === undefined, {
+    message: 'a caFile needs `tls: true`',
+    path: ['caFile'],
+  });
+
 export const policy = z.strictObject({
   strict: z
     .boolean()
@@ -76,6 +97,13 @@ export const policy = z.strictObject({
     .boolean()
     .default(false)
     .describe('Let several CUSTOM providers apply to one workload.'),
+  providers: z
+    .array(provider)
+    .max(64)
+    .default([])
+    .describe(
+      'How extension providers of MeshConfig are reached, where their service name and port are not enough.',
+    ),
 });
 
 export const decisions = z.strictObject({

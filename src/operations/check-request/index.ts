@@ -2,10 +2,12 @@
 export type { ActivePolicy } from './active-policy.ts';
 export { type AllowAnswer, type Answer, answerOf, type DenyAnswer, isFault, ownHeaders } from './answer.ts';
 export { type CheckParts, CheckRequest } from './check-request.ts';
+export { checkErrors } from './errors.ts';
 export { contextKeys, type FoundWorkload, findWorkload } from './find-workload.ts';
 export type { CheckOutcome, FoundBy } from './outcome.ts';
 export { PeerIdentities, type PeerTrust, type PeerVerdict } from './peer-identity.ts';
 export type { CustomAuthorizer, DecidedCheck, DecisionObserver, RequestTokens } from './ports.ts';
+export { ProviderCircuit, type ProviderCircuitOptions, type ProviderOutcome } from './provider-circuit.ts';
 export {
   type BoundAsker,
   type DestinationRule,

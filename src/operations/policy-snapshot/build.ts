@@ -1,5 +1,5 @@
 import type { EngineSettings, PolicySnapshot } from '../../policy/index.ts';
-import type { AnyResource, MeshConfig } from '../../resources/index.ts';
+import type { AnyResource, ExtensionProvider, MeshConfig } from '../../resources/index.ts';
 import { type ActivePolicy, WorkloadDirectory } from '../check-request/index.ts';
 
 /** What a server's own settings say about deciding; MeshConfig resources add to it. */
@@ -9,6 +9,8 @@ export interface PolicySettings {
   readonly stripPathParameters: boolean;
   /** D17: extension providers that are this server. */
   readonly selfProviders: readonly string[];
+  /** `host:port` of its own doors: a provider of MeshConfig that is there is this server too. */
+  readonly ownAddresses?: readonly string[] | undefined;
   readonly multipleCustomProviders: boolean;
 }
 
@@ -25,14 +27,14 @@ const nameOf = ({ metadata }: MeshConfig) => `${metadata.namespace}/${metadata.n
 /** The trust domain is the server's own; one that MeshConfig names beside it is an alias. */
 export function engineSettings(settings: PolicySettings, resources: readonly AnyResource[]): EngineSettings {
   const mesh = findMeshConfig(resources)?.spec;
-  const { trustDomain, strict, stripPathParameters, selfProviders, multipleCustomProviders } = settings;
+  const { trustDomain, strict, stripPathParameters, multipleCustomProviders } = settings;
   const others = [mesh?.trustDomain ?? trustDomain, ...(mesh?.trustDomainAliases ?? [])];
   const isDefault = (name: string) => name === 'cluster.local' && mesh?.trustDomain === name;
   const aliases = others.filter((name) => name !== trustDomain && !isDefault(name));
   return {
     strict,
     stripPathParameters,
-    selfProviders,
+    selfProviders: selfProvidersOf(settings, mesh?.extensionProviders ?? []),
     multipleCustomProviders,
     mesh: {
       trustDomain,
@@ -43,6 +45,16 @@ export function engineSettings(settings: PolicySettings, resources: readonly Any
       extensionProviders: mesh?.extensionProviders,
     },
   };
+}
+
+function selfProvidersOf(
+  { selfProviders, ownAddresses = [] }: PolicySettings,
+  providers: readonly ExtensionProvider[],
+): readonly string[] {
+  const there = providers.filter(({ service, port }) =>
+    ownAddresses.includes(`${service.slice(service.indexOf('/') + 1)}:${port}`),
+  );
+  return [...new Set([...selfProviders, ...there.map(({ name }) => name)])];
 }
 
 export function activePolicyOf(

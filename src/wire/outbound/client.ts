@@ -1,4 +1,3 @@
-import { lookup as systemLookup } from 'node:dns/promises';
 import {
   type ClientRequest,
   Agent as HttpAgent,
@@ -6,20 +5,16 @@ import {
   type IncomingMessage,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import type { LookupFunction } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import { isCastellanError } from '../../base/errors.ts';
-import { parseIp } from '../../base/ip.ts';
 import { withDeadline } from '../../base/waiting.ts';
-import { type AddressRules, judgeAddress } from './addresses.ts';
 import { outboundErrors } from './errors.ts';
+import { GuardedLookup, type LookupOptions } from './guarded-lookup.ts';
 
-export interface OutboundOptions extends AddressRules {
+export interface OutboundOptions extends LookupOptions {
   readonly clock: Clock;
   /** Hosts, as `name` or `name:port`, that may be asked by plain http. */
   readonly plainHttpHosts?: readonly string[];
-  /** The addresses of a name; the system's resolver unless given. */
-  readonly resolve?: (hostname: string) => Promise<readonly string[]>;
 }
 
 export interface OutboundRequest {
@@ -49,16 +44,13 @@ export function outboundClient(options: OutboundOptions): OutboundClient {
   return { ask: (request, signal) => guard.ask(request, signal) };
 }
 
-interface Reachable {
-  readonly address: string;
-  readonly family: 4 | 6;
-}
-
 class Guard {
   readonly #options: OutboundOptions;
+  readonly #names: GuardedLookup;
 
   constructor(options: OutboundOptions) {
     this.#options = options;
+    this.#names = new GuardedLookup(options);
   }
 
   async ask(request: OutboundRequest, signal: AbortSignal): Promise<string> {
@@ -80,8 +72,7 @@ class Guard {
     const plain =
       url.protocol === 'http:' && [url.host, url.hostname].some((host) => plainHttpHosts.includes(host));
     if (url.protocol !== 'https:' && !plain) throw refuse('not https');
-    const literal = parseIp(bareHost(url));
-    if (literal !== undefined) this.#checkAddress(literal.text);
+    this.#names.check(bareHost(url));
     return url;
   }
 
@@ -109,7 +100,7 @@ class Guard {
     const common = {
       method,
       signal,
-      lookup: this.#lookup,
+      lookup: this.#names.lookup,
       headers: { accept: 'application/json', 'accept-encoding': 'identity', ...headers, ...length },
       maxHeaderSize: 16 * 1024,
     };
@@ -119,51 +110,10 @@ class Guard {
     const tls = { minVersion: 'TLSv1.2', rejectUnauthorized: true, ...(ca !== undefined && { ca }) } as const;
     return httpsRequest(url, { ...common, ...tls, agent: new HttpsAgent({ keepAlive: false }) });
   }
-
-  /** What node:net asks for addresses instead of the system. */
-  readonly #lookup: LookupFunction = (hostname, options, answer) => {
-    void this.#answerLookup(hostname, options.all === true, answer);
-  };
-
-  async #answerLookup(hostname: string, all: boolean, answer: Parameters<LookupFunction>[2]): Promise<void> {
-    try {
-      const [first, ...more] = await this.#reachable(hostname);
-      if (all) answer(null, [first, ...more]);
-      else answer(null, first.address, first.family);
-    } catch (error) {
-      answer(error as NodeJS.ErrnoException, '');
-    }
-  }
-
-  /** Resolves a name and keeps only addresses that may be reached: what is checked is what is connected to. */
-  async #reachable(hostname: string): Promise<[Reachable, ...Reachable[]]> {
-    const { resolve = resolveBySystem } = this.#options;
-    const all = (await resolve(hostname)).map((text) => parseIp(text)).filter((ip) => ip !== undefined);
-    const [first, ...more] = all
-      .filter((ip) => judgeAddress(ip, this.#options) === 'allowed')
-      .map((ip) => ({ address: ip.text, family: ip.version }));
-    if (first === undefined) throw blocked(hostname);
-    return [first, ...more];
-  }
-
-  #checkAddress(text: string): void {
-    const ip = parseIp(text);
-    if (ip === undefined || judgeAddress(ip, this.#options) !== 'allowed') throw blocked(text);
-  }
-}
-
-async function resolveBySystem(hostname: string): Promise<readonly string[]> {
-  return (await systemLookup(hostname, { all: true, order: 'verbatim' })).map(({ address }) => address);
 }
 
 function bareHost(url: URL): string {
   return url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname;
-}
-
-function blocked(host: string): Error {
-  return outboundErrors.OUTBOUND_ADDRESS_BLOCKED({
-    message: `the address of \`${host.slice(0, 253)}\` may not be reached`,
-  });
 }
 
 function asUnreachable(url: URL, error: unknown): Error {

@@ -1,0 +1,118 @@
+import {
+  type ClientRequest,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { AuthzRequest, CustomResult, HttpFacts } from '../../policy/index.ts';
+import type { ExtensionProvider } from '../../resources/index.ts';
+import { customProviderErrors } from './errors.ts';
+import { pickHeaders, readHttpAnswer } from './http-answer.ts';
+import type { ProviderPlace } from './place.ts';
+
+const longestBody = 64 * 1024;
+const mostSockets = 256;
+
+/** `envoyExtAuthzHttp`: the request's own method and path, a few of its headers; 200 is yes (proxies.md §1.7). */
+export class HttpProvider implements Disposable {
+  readonly #provider: ExtensionProvider;
+  readonly #place: ProviderPlace;
+  readonly #agent: HttpAgent;
+
+  constructor(provider: ExtensionProvider, place: ProviderPlace) {
+    this.#provider = provider;
+    this.#place = place;
+    const pool = { keepAlive: true, maxSockets: mostSockets, maxFreeSockets: 32 } as const;
+    this.#agent =
+      place.tls === undefined
+        ? new HttpAgent(pool)
+        : new HttpsAgent({
+            ...pool,
+            minVersion: 'TLSv1.2',
+            ...(place.tls.caPem !== undefined && { ca: place.tls.caPem }),
+          });
+  }
+
+  async ask({ http }: AuthzRequest, signal: AbortSignal): Promise<CustomResult> {
+    if (http === undefined) throw new TypeError('an HTTP provider was asked about a plain connection');
+    this.#place.names.check(this.#place.host);
+    const answer = await this.#exchange(this.#optionsFor(http), signal);
+    const body = await readBody(answer);
+    return readHttpAnswer(this.#provider, { status: answer.statusCode ?? 0, raw: answer.rawHeaders, body });
+  }
+
+  [Symbol.dispose](): void {
+    this.#agent.destroy();
+  }
+
+  #optionsFor(http: HttpFacts): RequestOptions {
+    const { host, port, names } = this.#place;
+    return {
+      host,
+      port,
+      agent: this.#agent,
+      lookup: names.lookup,
+      method: http.method,
+      path: `${this.#provider.pathPrefix ?? ''}${http.path}`,
+      headers: requestHeaders(this.#provider, http, host),
+      maxHeaderSize: 16 * 1024,
+    };
+  }
+
+  #exchange(options: RequestOptions, signal: AbortSignal): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const outgoing: ClientRequest = (this.#place.tls === undefined ? httpRequest : httpsRequest)({
+        ...options,
+        signal,
+      });
+      outgoing.on('response', resolve);
+      outgoing.on('error', (cause) => reject(customProviderErrors.CUSTOM_PROVIDER_UNREACHABLE({ cause })));
+      outgoing.end();
+    });
+  }
+}
+
+/** Flat name and value pairs. The body never comes along: a provider that may not decide without it is not asked. */
+function requestHeaders(provider: ExtensionProvider, http: HttpFacts, host: string): string[] {
+  const additional = provider.includeAdditionalHeadersInCheck;
+  const replaced = new Set([...additional.keys()].map((name) => name.toLowerCase()));
+  const isWanted = pickHeaders(['authorization', ...provider.includeRequestHeadersInCheck]);
+  const headers = ['host', http.authority ?? host, 'content-length', '0'];
+  for (const [name, lines] of http.headers)
+    if (isWanted(name) && !replaced.has(name) && !ours.has(name))
+      for (const line of lines) headers.push(name, line);
+  for (const [name, value] of additional) headers.push(name, value);
+  if (provider.includeRequestBody !== undefined) headers.push('x-envoy-auth-partial-body', 'true');
+  return headers;
+}
+
+/** Of the connection, or said by us. */
+const ours: ReadonlySet<string> = new Set([
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'connection',
+  'keep-alive',
+  'upgrade',
+  'te',
+  'trailer',
+  'expect',
+  'proxy-connection',
+  'x-envoy-auth-partial-body',
+]);
+
+async function readBody(answer: IncomingMessage): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of answer as AsyncIterable<Uint8Array>) {
+    size += chunk.length;
+    if (size > longestBody)
+      throw customProviderErrors.CUSTOM_PROVIDER_ANSWER_REFUSED({
+        message: `the answer of the CUSTOM provider is longer than ${longestBody} bytes`,
+      });
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
