@@ -195,6 +195,8 @@ async function naiveCost(size: number, shape: Shape): Promise<number> {
   const request = {
     from: facts.peer?.uri ?? '',
     tls: 'mutual' as const,
+    alpn: 'mesh-http' as const,
+    certificate: 'good' as const,
     port: 8080,
     http: { method: 'GET', path: '/api/v0/items?page=2', host: 'app.example', headers: {} },
     tokens: [],

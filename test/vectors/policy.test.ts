@@ -1,58 +1,80 @@
 /**
  * The corpus: every file of test/vectors/policy holds policies and a PolicyTest. Each case is put to the engine in the
- * modes that the file lists, and to the naive evaluator, which was written from the semantics alone.
+ * modes that the file lists, to the naive evaluator, which was written from the semantics alone, and, where it has a
+ * token, to the engine again with a real one.
  */
-import { globSync, readFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { compile, evaluate, type PolicySnapshot } from '../../src/policy/index.ts';
-import { readPolicyTest, runPolicyTest } from '../../src/policy/test/index.ts';
-import { parseResources } from '../../src/resources/index.ts';
+import { compile, evaluate, type PolicySnapshot, verifyRequestTokens } from '../../src/policy/index.ts';
+import { findProblems } from '../../src/policy/test/index.ts';
 import { evaluateNaively } from '../support/naive/evaluate.ts';
 import { requestFromCase, workloadFromCase } from '../support/naive/from-case.ts';
 import type { PlainMesh, PlainPolicy } from '../support/naive/model.ts';
+import { VectorTokens } from '../support/policy-vector-tokens.ts';
+import { type PolicyVectorFile, readVectors, vectorSnapshot } from '../support/policy-vectors.ts';
 
-const root = join(import.meta.dirname, 'policy');
-const files = globSync('**/*.yaml', { cwd: root }).sort();
+const files = readVectors();
+const now = Date.UTC(2026, 0, 1);
+const tokens = new VectorTokens(now);
 
-type Plain = Record<string, unknown>;
-
-describe.each(files)('%s', (file) => {
-  const { parsed, resources, findings } = parseResources(readFileSync(join(root, file), 'utf8'), { file });
-  const test = resources.find((resource) => resource.kind === 'PolicyTest');
-  if (test === undefined) throw new TypeError(`${file} has no PolicyTest`);
-  const { definition, findings: problems } = readPolicyTest(test);
+describe.each(files)('$file', (file) => {
+  const { definition, vectors, plainPolicies, plainMesh, plainWorkloads } = file;
+  const snapshots = new Map(definition.modes.map((mode) => [mode, vectorSnapshot(file, mode)] as const));
 
   it('is read without an error, and is named by its sentence', () => {
-    expect([...findings, ...problems].filter(({ severity }) => severity === 'error')).toEqual([]);
-    expect(test.metadata.name).toBe(basename(file, '.yaml'));
-    expect(dirname(file)).not.toBe('.');
+    expect(file.findings.filter(({ severity }) => severity === 'error')).toEqual([]);
+    expect(file.title).toBe(basename(file.file, '.yaml'));
+    expect(dirname(file.file)).not.toBe('.');
+    expect(new Set(vectors.map(({ name }) => name)).size).toBe(vectors.length);
   });
 
-  const mesh = resources.find((resource) => resource.kind === 'MeshConfig')?.spec;
-  const settings = mesh === undefined ? {} : { mesh };
-  const snapshotOf = { default: compile(resources, settings), strict: undefined as PolicySnapshot | undefined };
-  // Strict mode refuses some policies as a whole (Z20), so it is compiled only where the file asks for it.
-  if (definition.modes.includes('strict')) snapshotOf.strict = compile(resources, { ...settings, strict: true });
-  const results = runPolicyTest(definition, (mode, request) => evaluate(snapshotOf[mode] ?? snapshotOf.default, request));
-  for (const { name, mode, problems: wrong } of results) {
-    const ids = definition.cases.find((one) => one.name === name)?.ids ?? [];
-    const suffix = ids.length === 0 ? '' : ` (${ids.join(' ')})`;
-    it(`${mode}: ${name}${suffix}`, () => expect(wrong).toEqual([]));
-  }
+  for (const vector of vectors)
+    for (const mode of definition.modes) {
+      const { name, ids, request, written } = vector;
+      const suffix = ids.length === 0 ? '' : ` (${ids.join(' ')})`;
+      it(`${mode}: ${name}${suffix}`, () => {
+        const decision = evaluate(snapshots.get(mode) as PolicySnapshot, request);
+        expect(findProblems(vector.expect(mode), decision, request.http?.path)).toEqual([]);
+      });
+      it(`naive, ${mode}: ${name}`, () => {
+        const to = (written.to as string).split(':')[0] as string;
+        const decision = evaluateNaively(
+          plainPolicies as unknown as PlainPolicy[],
+          { ...(plainMesh as PlainMesh), ...definition.settings, strict: mode === 'strict' },
+          workloadFromCase(to, plainWorkloads[to] ?? {}),
+          requestFromCase(written),
+        );
+        const { outcome, policy, status, stage } = vector.expect(mode);
+        expect(decision.outcome).toBe(outcome);
+        if (policy !== undefined) expect(decision.policy ?? 'none').toBe(policy);
+        if (stage !== undefined) expect(decision.stage).toBe(stage);
+        if (status !== undefined && decision.status !== undefined) expect(decision.status).toBe(status);
+      });
+    }
 
-  const plain = parsed.map((item) => item.root.toPlain() as Plain);
-  const policies = plain.filter(({ kind }) => kind !== 'PolicyTest' && kind !== 'MeshConfig') as unknown[];
-  const plainMesh = (plain.find(({ kind }) => kind === 'MeshConfig')?.spec ?? {}) as PlainMesh;
-  const spec = plain.find(({ kind }) => kind === 'PolicyTest')?.spec as Plain;
-  for (const one of (spec.cases ?? []) as Plain[]) {
-    it(`naive: ${String(one.name)}`, () => {
-      const name = (one.to as string).split(':')[0] as string;
-      const workload = workloadFromCase(name, (spec.workloads as Record<string, Plain>)[name] as Plain);
-      const decision = evaluateNaively(policies as PlainPolicy[], plainMesh, workload, requestFromCase(one));
-      const expected = (typeof one.expect === 'string' ? { outcome: one.expect } : one.expect) as Plain;
-      expect(decision.outcome).toBe(expected.outcome);
-      if (typeof expected.policy === 'string') expect(decision.policy ?? 'none').toBe(expected.policy);
-    });
-  }
+  const withTokens = vectors.filter(({ request }) => (request.tokens ?? []).length > 0);
+  it.runIf(withTokens.length > 0)('decides alike when the tokens are real', () => decideWithRealTokens(file));
 });
+
+async function decideWithRealTokens(file: PolicyVectorFile): Promise<void> {
+  const policies = tokens.withKeys(file.policies);
+  for (const mode of file.definition.modes) {
+    const snapshot = compile(policies, { ...file.engine, strict: mode === 'strict' });
+    for (const vector of file.vectors) {
+      const request = tokens.realRequest(vector);
+      const results = await verifyRequestTokens(snapshot, request, tokens.keySets(vector), now);
+      const decision = evaluate(snapshot, { ...request, tokens: results });
+      expect([vector.name, mode, outcomeOf(vector.expect(mode), decision)]).toEqual([vector.name, mode, []]);
+    }
+  }
+}
+
+/** What a token's own text does not change. */
+function outcomeOf(
+  { outcome, reason, stage, policy, status }: ReturnType<PolicyVectorFile['vectors'][number]['expect']>,
+  decision: ReturnType<typeof evaluate>,
+): readonly string[] {
+  const nothing = { audit: undefined, body: undefined, detail: undefined, headers: undefined, path: undefined };
+  const rest = { forwards: undefined, setHeaders: undefined, removeHeaders: undefined, wouldHave: undefined };
+  return findProblems({ outcome, reason, stage, policy, status, ...nothing, ...rest }, decision);
+}

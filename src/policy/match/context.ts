@@ -23,7 +23,7 @@ export class MatchContext {
   readonly sni: string;
   /** Normalised, without query; set by the normalisation stage. */
   path = '';
-  /** `:authority` in lower case; undefined when there is none. */
+  /** `:authority` in lower case, blanks around it left out (CVE-2019-18802); undefined when there is none. */
   readonly host: string | undefined;
   token: AcceptedToken | undefined = undefined;
 
@@ -37,7 +37,7 @@ export class MatchContext {
     this.destinationIp = connection.destinationIp;
     this.port = connection.destinationPort;
     this.sni = connection.sni ?? '';
-    this.host = http?.authority === undefined ? undefined : foldAscii(http.authority);
+    this.host = http?.authority === undefined ? undefined : foldAscii(trimBlanks(http.authority));
   }
 }
 
@@ -96,7 +96,7 @@ export function headerLines(http: HttpFacts, name: string): readonly string[] | 
     case ':path':
       return [http.path];
     case ':scheme':
-      return http.scheme === undefined ? undefined : [http.scheme];
+      return http.scheme === undefined ? undefined : [foldAscii(http.scheme)];
     default:
       return http.headers.get(name);
   }

@@ -1,14 +1,15 @@
 /**
- * Strict mode's reading of an authority (Z09): as it stands, without one trailing dot, and each of these without its
- * port, so that `admin.example` in a policy covers `admin.example:8080` and `admin.example.`.
+ * Strict mode's reading of an authority (Z09): as it stands; without one trailing dot; and without its port as well, so
+ * that `admin.example` in a policy covers `admin.example:8080` and `admin.example.`.
  */
 export function hostForms(host: string): readonly string[] {
   const colon = portColon(host);
   const name = colon === -1 ? host : host.slice(0, colon);
   const port = colon === -1 ? '' : host.slice(colon);
   const bare = name.endsWith('.') ? name.slice(0, -1) : name;
-  const forms = [bare];
-  if (port.length > 1) forms.push(bare + port);
+  const forms = [host];
+  if (bare !== host) forms.push(bare);
+  if (port.length > 1 && bare !== name) forms.push(bare + port);
   return forms;
 }
 

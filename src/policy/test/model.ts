@@ -1,5 +1,5 @@
 import type { PositionedNode } from '../../resources/index.ts';
-import type { AuthzRequest, Decision, WorkloadFacts } from '../index.ts';
+import type { AuthzRequest, Decision, EngineSettings, WorkloadFacts } from '../index.ts';
 
 /** One request of a PolicyTest and what has to come of it. */
 export interface PolicyTestCase {
@@ -23,7 +23,14 @@ export interface Expectation {
   readonly audit: string | undefined;
   readonly status: number | undefined;
   readonly body: string | undefined;
+  /** Envoy's response code detail. */
+  readonly detail: string | undefined;
+  /** Of the denial. */
+  readonly headers: ReadonlyMap<string, string> | undefined;
+  /** The path that rules see. */
   readonly path: string | undefined;
+  /** The target that goes on to the workload, query included. */
+  readonly forwards: string | undefined;
   readonly setHeaders: ReadonlyMap<string, string> | undefined;
   readonly removeHeaders: readonly string[] | undefined;
   /** Outcome were every dry-run policy enforced. */
@@ -36,6 +43,8 @@ export interface PolicyTestDefinition {
   readonly title: string;
   /** Modes in which every case runs; `['default']` unless said otherwise. */
   readonly modes: readonly Mode[];
+  /** Istio's feature flags, and our own, under which the cases hold. */
+  readonly settings: Omit<EngineSettings, 'mesh' | 'strict'>;
   readonly workloads: ReadonlyMap<string, WorkloadFacts>;
   readonly cases: readonly PolicyTestCase[];
 }

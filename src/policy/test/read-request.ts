@@ -2,7 +2,7 @@ import { type IpAddress, parseIp } from '../../base/ip.ts';
 import { type Fields, type MapNode, type PositionedNode, quoted } from '../../resources/index.ts';
 import { SpiffeId } from '../../spiffe/index.ts';
 import type { AuthzRequest, ConnectionFacts, CustomResult, HttpFacts, WorkloadFacts } from '../request.ts';
-import { plainFields, readTokens } from './read-tokens.ts';
+import { plainFields, readTokens, type TokensRead } from './read-tokens.ts';
 
 /** The fields of a request as a PolicyTest writes it; a case has them beside `name` and `expect`. */
 export const requestFields = [
@@ -37,7 +37,7 @@ export function readRequest(fields: Fields, workloads: ReadonlyMap<string, Workl
   return Object.freeze({
     connection: readConnection(fields, port),
     destination: workload,
-    ...(http === undefined ? {} : { http: withTokens(http, tokens.headers) }),
+    ...(http === undefined ? {} : { http: withTokens(http, tokens) }),
     tokens: tokens.results,
     custom: readCustom(fields),
     ...(metadata?.kind === 'map' ? { dynamicMetadata: readMetadata(metadata) } : {}),
@@ -127,10 +127,12 @@ function readHeaders(fields: Fields): Map<string, readonly string[]> {
   return headers;
 }
 
-function withTokens(http: HttpFacts, extra: ReadonlyMap<string, readonly string[]>): HttpFacts {
+function withTokens(http: HttpFacts, { headers: extra, params }: TokensRead): HttpFacts {
   const headers = new Map(http.headers);
   for (const [name, values] of extra) headers.set(name, [...(headers.get(name) ?? []), ...values]);
-  return Object.freeze({ ...http, headers });
+  const query = params.join('&');
+  const path = query === '' ? http.path : `${http.path}${http.path.includes('?') ? '&' : '?'}${query}`;
+  return Object.freeze({ ...http, path, headers });
 }
 
 function readCustom(fields: Fields): ReadonlyMap<string, CustomResult> {

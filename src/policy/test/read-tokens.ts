@@ -12,8 +12,10 @@ const faults = [
 
 export interface TokensRead {
   readonly results: readonly TokenResult[];
-  /** Header lines that carry them, for rules about headers and for what is stripped. */
+  /** Header lines that carry them, for rules about headers and for what is stripped: `token-0`, `token-1` stand for them. */
   readonly headers: ReadonlyMap<string, readonly string[]>;
+  /** The same as query parameters: `access_token=token-0`. */
+  readonly params: readonly string[];
 }
 
 const bearer: TokenPlace = Object.freeze({ in: 'header', name: 'authorization', prefix: 'Bearer ' });
@@ -24,14 +26,23 @@ export function readTokens(fields: Fields): TokensRead {
   const jwt = fields.get('jwt');
   if (jwt !== undefined) results.push({ ok: true, place: bearer, claims: plainFields(jwt), payload: 'e30' });
   results.push(...(fields.list('tokens', readToken) ?? []));
+  return { results, ...carriers(results) };
+}
+
+function carriers(results: readonly TokenResult[]): Pick<TokensRead, 'headers' | 'params'> {
   const headers = new Map<string, string[]>();
+  const params: string[] = [];
   for (const [i, { place }] of results.entries()) {
-    if (place.in !== 'header') continue;
-    const lines = headers.get(place.name) ?? [];
-    lines.push(`${place.prefix ?? ''}token-${i}`);
-    headers.set(place.name, lines);
+    const token = `token-${i}`;
+    if (place.in === 'param') params.push(`${place.name}=${token}`);
+    else if (place.in === 'cookie') addLine(headers, 'cookie', `${place.name}=${token}`);
+    else addLine(headers, place.name, `${place.prefix ?? ''}${token}`);
   }
-  return { results, headers };
+  return { headers, params };
+}
+
+function addLine(headers: Map<string, string[]>, name: string, line: string): void {
+  headers.set(name, [...(headers.get(name) ?? []), line]);
 }
 
 function readToken(node: PositionedNode, report: Report): TokenResult | undefined {

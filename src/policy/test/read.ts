@@ -10,7 +10,7 @@ import {
   resourceTitle,
   ScalarNode,
 } from '../../resources/index.ts';
-import type { PortProtocol, WorkloadFacts } from '../request.ts';
+import type { PortProtocol, ServiceRef, WorkloadFacts } from '../request.ts';
 import type { Mode, PolicyTestCase, PolicyTestDefinition } from './model.ts';
 import { readExpectation } from './read-expectation.ts';
 import { complain, readRequest, requestFields } from './read-request.ts';
@@ -23,15 +23,29 @@ export function readPolicyTest(test: PolicyTest): {
   const report = new Report();
   report.title = resourceTitle(test);
   const title = test.metadata.name;
-  const fields = Fields.of(test.spec.node, ['modes', 'workloads', 'cases', 'matrix', 'description'], report);
+  const fields = Fields.of(
+    test.spec.node,
+    ['modes', 'settings', 'workloads', 'cases', 'matrix', 'description'],
+    report,
+  );
   if (fields === undefined)
-    return { definition: { title, modes: [], workloads: new Map(), cases: [] }, findings: report.findings };
+    return {
+      definition: { title, modes: [], settings: {}, workloads: new Map(), cases: [] },
+      findings: report.findings,
+    };
   fields.text('description');
   const modes = readModes(fields);
+  const settings = fields.object('settings', readFlags) ?? {};
   const workloads = readWorkloads(fields);
   const cases = fields.list('cases', (node, r) => readCase(node, workloads, r)) ?? [];
   const matrix = fields.list('matrix', (node, r) => readMatrix(node, workloads, r)) ?? [];
-  const definition = Object.freeze({ title, modes, workloads, cases: [...cases, ...matrix.flat()] });
+  const definition = Object.freeze({
+    title,
+    modes,
+    settings,
+    workloads,
+    cases: [...cases, ...matrix.flat()],
+  });
   return { definition, findings: report.findings };
 }
 
@@ -42,6 +56,21 @@ function readModes(fields: Fields): readonly Mode[] {
     return isMode;
   });
   return modes.length === 0 ? ['default'] : modes;
+}
+
+const flags = [
+  'skipTrustDomainValidation',
+  'multipleCustomProviders',
+  'selectorsOnGateways',
+  'stripPathParameters',
+] as const;
+
+function readFlags(node: PositionedNode, report: Report): PolicyTestDefinition['settings'] {
+  const fields = Fields.of(node, [...flags, 'selfProviders'], report);
+  if (fields === undefined) return {};
+  const given = flags.filter((flag) => fields.has(flag)).map((flag) => [flag, fields.flag(flag)]);
+  const selfProviders = fields.texts('selfProviders');
+  return { ...Object.fromEntries(given), ...(selfProviders.length === 0 ? {} : { selfProviders }) };
 }
 
 function readWorkloads(fields: Fields): ReadonlyMap<string, WorkloadFacts> {
@@ -62,7 +91,16 @@ function readWorkloads(fields: Fields): ReadonlyMap<string, WorkloadFacts> {
 const proxies = ['sidecar', 'gateway', 'waypoint', 'ztunnel'] as const;
 
 function readWorkload(name: string, node: PositionedNode, report: Report): WorkloadFacts | undefined {
-  const known = ['namespace', 'labels', 'serviceAccount', 'ports', 'proxy', 'gatewayName', 'services'];
+  const known = [
+    'namespace',
+    'labels',
+    'serviceAccount',
+    'ports',
+    'proxy',
+    'gatewayName',
+    'services',
+    'serviceEntries',
+  ];
   const fields = Fields.of(node, known, report);
   if (fields === undefined) return undefined;
   const ports = new Map<number, PortProtocol>();
@@ -75,9 +113,10 @@ function readWorkload(name: string, node: PositionedNode, report: Report): Workl
   const proxy = fields.oneOf('proxy', proxies);
   const gatewayName = fields.text('gatewayName');
   const namespace = fields.text('namespace') ?? 'default';
-  const services = fields
-    .texts('services')
-    .map((service) => ({ namespace, name: service, registry: 'kubernetes' as const }));
+  const services = [
+    ...fields.texts('services').map((service) => readService(service, namespace, 'kubernetes')),
+    ...fields.texts('serviceEntries').map((service) => readService(service, namespace, 'external')),
+  ];
   return Object.freeze({
     name,
     namespace,
@@ -88,6 +127,14 @@ function readWorkload(name: string, node: PositionedNode, report: Report): Workl
     ...(gatewayName === undefined ? {} : { gatewayName }),
     ...(services.length === 0 ? {} : { services }),
   });
+}
+
+/** `name` in the workload's own namespace, or `namespace/name`. */
+function readService(text: string, own: string, registry: ServiceRef['registry']): ServiceRef {
+  const slash = text.indexOf('/');
+  return slash === -1
+    ? { namespace: own, name: text, registry }
+    : { namespace: text.slice(0, slash), name: text.slice(slash + 1), registry };
 }
 
 function readCase(

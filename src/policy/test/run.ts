@@ -10,7 +10,7 @@ export function runPolicyTest(definition: PolicyTestDefinition, decide: Decide):
   return definition.modes.flatMap((mode) =>
     definition.cases.map((one) => {
       const decision = decide(mode, one.request);
-      const problems = findProblems(expected(one, mode), decision);
+      const problems = findProblems(expected(one, mode), decision, one.request.http?.path);
       return Object.freeze({
         test: definition.title,
         name: one.name,
@@ -25,12 +25,12 @@ export function runPolicyTest(definition: PolicyTestDefinition, decide: Decide):
   );
 }
 
-function expected(one: PolicyTestCase, mode: Mode): Expectation {
+export function expected(one: PolicyTestCase, mode: Mode): Expectation {
   return mode === 'strict' ? (one.expectStrict ?? one.expect) : one.expect;
 }
 
-/** One line per expectation that the decision does not meet. */
-export function findProblems(expect: Expectation, decision: Decision): readonly string[] {
+/** One line per expectation that the decision does not meet; `sent` is the request target as it came. */
+export function findProblems(expect: Expectation, decision: Decision, sent?: string): readonly string[] {
   const problems: string[] = [];
   const check = (what: string, wanted: string | number | undefined, got: string | number | undefined) => {
     if (wanted !== undefined && wanted !== got)
@@ -43,7 +43,15 @@ export function findProblems(expect: Expectation, decision: Decision): readonly 
   check('audit', expect.audit, decision.auditPolicyId ?? 'none');
   check('status', expect.status, decision.effects.response?.status);
   check('body', expect.body, decision.effects.response?.body);
+  check('detail', expect.detail, decision.effects.response?.detail);
+  for (const [name, value] of expect.headers ?? [])
+    check(
+      `answer's header ${name}`,
+      value,
+      decision.effects.response?.headers.find((h) => h.name === name.toLowerCase())?.value,
+    );
   check('path', expect.path, decision.path);
+  if (expect.forwards !== undefined) check('forwards', expect.forwards, decision.effects.path ?? sent);
   for (const [name, value] of expect.setHeaders ?? [])
     check(
       `header ${name}`,

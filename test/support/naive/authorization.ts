@@ -10,6 +10,7 @@ export interface Input {
   readonly bundle: readonly string[];
   readonly policyNamespace: string;
   readonly isHttp: boolean;
+  readonly isStrict: boolean;
 }
 
 type Test = (value: string) => boolean;
@@ -30,7 +31,7 @@ function testFor(field: string, input: Input): Test {
     requestPrincipals: (v) => m.matchRequestPrincipal(input.claims, v),
     ipBlocks: (v) => m.matchIp(request.sourceIp, v),
     remoteIpBlocks: (v) => m.matchIp(request.remoteIp ?? request.sourceIp, v),
-    hosts: (v) => m.matchHost(request.http?.host ?? '', v),
+    hosts: (v) => (input.isStrict ? m.matchHostStrictly : m.matchHost)(request.http?.host ?? '', v),
     ports: (v) => Number(v) === request.port,
     methods: (v) => m.matchText(request.http?.method ?? '', v),
     paths: (v) => m.matchPath(input.path ?? '', v),
@@ -58,12 +59,44 @@ function whenTest(key: string, input: Input): Test | undefined {
   };
   if (plain[key] !== undefined) return plain[key];
   const header = /^request\.headers\[(.+)\]$/.exec(key);
-  if (header) return (v) => m.matchHeader(request.http?.headers[(header[1] as string).toLowerCase()], v);
+  if (header) return (v) => m.matchHeader(headerLines(request, header[1] as string), v);
   const claim = /^request\.auth\.claims\[(.*)\]$/.exec(key);
-  if (claim) return (v) => m.matchClaim(claims, (claim[1] as string).split(']['), v);
+  if (claim) return (v) => m.matchClaim(claims, claimPath(claim[1] as string), v);
   const filter = /^experimental\.(envoy\.filters\.[^[]+)\[(.+)\]$/.exec(key);
   if (filter) return (v) => matchMetadata(request.metadata?.[filter[1] as string], filter[2] as string, v);
   return undefined;
+}
+
+/** `[a][b]` is a path; what does not read as a chain of brackets is one name. */
+function claimPath(inside: string): readonly string[] {
+  const names = inside.split('][');
+  return names.some((name) => /[[\]]/.test(name)) ? [inside] : names;
+}
+
+function headerLines({ http }: PlainRequest, written: string): readonly string[] | undefined {
+  const name = written.toLowerCase();
+  if (http === undefined) return undefined;
+  if (name === 'host' || name === ':authority') return [http.host];
+  if (name === ':method') return [http.method];
+  if (name === ':path') return [http.path];
+  if (name === ':scheme') return http.scheme === undefined ? undefined : [http.scheme.toLowerCase()];
+  return Object.hasOwn(http.headers, name) ? http.headers[name] : undefined;
+}
+
+/** Strict mode: one list over all lines and commas. An ALLOW wants every item, any other action one. */
+function headerHoldsStrictly(
+  lines: readonly string[] | undefined,
+  values: readonly string[],
+  action: string,
+) {
+  if (lines === undefined) return { holds: false, notHolds: true };
+  const itemsOf = (text: string) => text.split(',').map((item) => item.trim());
+  const items = itemsOf(lines.join(','));
+  const matching = items.filter((item) => values.some((v) => v === '*' || m.matchText(item, v))).length;
+  const isWhole = values.some((v) => !/^\*|\*$/.test(v) && itemsOf(v).join(',') === items.join(','));
+  const all = isWhole || matching === items.length;
+  const any = isWhole || matching > 0;
+  return action === 'ALLOW' ? { holds: all, notHolds: !any } : { holds: any, notHolds: !all };
 }
 
 function matchMetadata(namespace: unknown, key: string, pattern: string): boolean {
@@ -77,11 +110,23 @@ function matchMetadata(namespace: unknown, key: string, pattern: string): boolea
   return typeof value === 'string' && m.matchText(value, pattern);
 }
 
+/** Strict: nobody in particular is not `anybody but x`, where an ALLOW rule asks. */
+const identityFields = ['principals', 'namespaces', 'serviceAccounts', 'trustDomains'];
+const identityKeys = ['source.principal', 'source.namespace', 'source.serviceAccount', 'source.trustDomain'];
+
+function lacksIdentity(name: string, input: Input, action: string): boolean {
+  if (!input.isStrict || action !== 'ALLOW') return false;
+  if (identityFields.includes(name) || identityKeys.includes(name)) return input.peer === undefined;
+  const isToken = name === 'requestPrincipals' || name === 'request.auth.principal';
+  const { iss, sub } = (input.claims ?? {}) as { readonly iss?: unknown; readonly sub?: unknown };
+  return isToken && (typeof iss !== 'string' || typeof sub !== 'string');
+}
+
 const negative = (field: string) => /^not[A-Z]/.test(field);
 const positiveName = (field: string) => `${field.charAt(3).toLowerCase()}${field.slice(4)}`;
 
 /** One source or operation: its fields AND, the values of a field OR, a `not` field is NOT(any). */
-function entryHolds(entry: Record<string, readonly string[]>, input: Input): Verdict {
+function entryHolds(entry: Record<string, readonly string[]>, action: string, input: Input): Verdict {
   let sawInvisible = false;
   for (const [field, values] of Object.entries(entry)) {
     const name = negative(field) ? positiveName(field) : field;
@@ -90,22 +135,32 @@ function entryHolds(entry: Record<string, readonly string[]>, input: Input): Ver
       continue;
     }
     const any = values.some(testFor(name, input));
-    if (negative(field) ? any : !any) return false;
+    if (negative(field) ? any || lacksIdentity(name, input, action) : !any) return false;
   }
   return sawInvisible ? invisible : true;
 }
 
 function conditionHolds(
   condition: { key: string; values?: string[]; notValues?: string[] },
+  action: string,
   input: Input,
 ): Verdict {
   const isHttpKey = condition.key.startsWith('request.');
   if (!input.isHttp && isHttpKey) return invisible;
   const test = whenTest(condition.key, input);
   if (test === undefined) return false;
-  if (condition.values && condition.values.length > 0 && !condition.values.some(test)) return false;
-  if (condition.notValues?.some(test)) return false;
-  return true;
+  const { key, values = [], notValues = [] } = condition;
+  const header = /^request\.headers\[(.+)\]$/.exec(key)?.[1];
+  if (header !== undefined && input.isStrict) {
+    const lines = headerLines(input.request, header);
+    return (
+      (values.length === 0 || headerHoldsStrictly(lines, values, action).holds) &&
+      (notValues.length === 0 || headerHoldsStrictly(lines, notValues, action).notHolds)
+    );
+  }
+  if (values.length > 0 && !values.some(test)) return false;
+  if (notValues.length > 0 && lacksIdentity(key, input, action)) return false;
+  return !notValues.some(test);
 }
 
 interface Rule {
@@ -120,9 +175,15 @@ export function ruleHolds(rule: Rule, action: string, input: Input): boolean {
   const ok = (verdict: Verdict) => verdict === true || (verdict === invisible && tolerate);
   const isUnseeable = !input.isHttp && action === 'ALLOW' && mentionsHttp(rule);
   if (isUnseeable) return false;
-  const from = rule.from === undefined || rule.from.some((one) => ok(entryHolds(one.source, input)));
-  const to = rule.to === undefined || rule.to.some((one) => ok(entryHolds(one.operation, input)));
-  const when = rule.when === undefined || rule.when.every((one) => ok(conditionHolds(one, input)));
+  const from =
+    rule.from === undefined ||
+    rule.from.length === 0 ||
+    rule.from.some((one) => ok(entryHolds(one.source, action, input)));
+  const to =
+    rule.to === undefined ||
+    rule.to.length === 0 ||
+    rule.to.some((one) => ok(entryHolds(one.operation, action, input)));
+  const when = rule.when === undefined || rule.when.every((one) => ok(conditionHolds(one, action, input)));
   return from && to && when;
 }
 

@@ -1,18 +1,26 @@
 /** A PolicyTest's plain YAML in the naive evaluator's own form, read independently of the engine's reader. */
-import type { PlainRequest, PlainToken, PlainWorkload, TlsShape } from './model.ts';
+import type { PlainConnection, PlainRequest, PlainToken, PlainWorkload } from './model.ts';
 
 type Plain = Readonly<Record<string, unknown>>;
 
-const meshAlpn = new Set(['istio', 'istio-peer-exchange', 'istio-h2', 'istio-http/1.0', 'istio-http/1.1']);
+const meshHttp = ['istio-h2', 'istio-http/1.0', 'istio-http/1.1'];
+const meshTcp = ['istio', 'istio-peer-exchange'];
 
-function tlsShape(one: Plain): TlsShape {
-  const hasCertificate = one.from !== undefined && one.from !== 'none';
-  const tls = (one.tls ?? (hasCertificate || one.certificate !== undefined ? 'mutual' : 'none')) as string;
-  if (tls === 'none') return 'none';
-  const isMesh = one.alpn === undefined ? tls === 'mutual' : meshAlpn.has(one.alpn as string);
-  if (tls === 'one-way') return isMesh ? 'mesh-alpn-without-certificate' : 'one-way';
-  if (one.certificate !== undefined) return isMesh ? 'mesh-alpn-without-certificate' : 'one-way';
-  return isMesh ? 'mutual' : 'mutual-foreign-alpn';
+function connection({ from, tls, alpn, certificate }: Plain): PlainConnection {
+  const isShown = (from !== undefined && from !== 'none') || certificate !== undefined;
+  const kind = (tls ?? (isShown ? 'mutual' : 'none')) as PlainConnection['tls'];
+  return {
+    tls: kind,
+    alpn:
+      alpn === undefined
+        ? 'untold'
+        : meshHttp.includes(alpn as string)
+          ? 'mesh-http'
+          : meshTcp.includes(alpn as string)
+            ? 'mesh-tcp'
+            : 'foreign',
+    certificate: kind !== 'mutual' || !isShown ? 'none' : certificate === undefined ? 'good' : 'bad',
+  };
 }
 
 const faults: Readonly<Record<string, PlainToken['problem']>> = {
@@ -56,7 +64,7 @@ export function requestFromCase(one: Plain): PlainRequest {
   const optional = (name: string) => (one[name] === undefined ? {} : { [name]: one[name] });
   return {
     ...(from === undefined ? {} : { from: from.startsWith('spiffe://') ? from : `spiffe://${from}` }),
-    tls: tlsShape(one),
+    ...connection(one),
     port: to.includes(':') ? Number(to.slice(to.lastIndexOf(':') + 1)) : 80,
     sourceIp: (one.sourceIp as string | undefined) ?? '10.0.0.9',
     destinationIp: (one.destinationIp as string | undefined) ?? '10.0.0.1',
@@ -70,6 +78,7 @@ export function requestFromCase(one: Plain): PlainRequest {
             method: call.slice(0, space),
             path: call.slice(space + 1),
             host: (one.host as string | undefined) ?? 'cart.shop.svc.cluster.local',
+            ...optional('scheme'),
             headers: headers(one),
           },
         }),
@@ -80,12 +89,19 @@ export function requestFromCase(one: Plain): PlainRequest {
 
 export function workloadFromCase(name: string, plain: Plain): PlainWorkload {
   const ports = Object.entries((plain.ports ?? {}) as Record<string, string>);
+  const namespace = (plain.namespace as string | undefined) ?? 'default';
+  const services = (list: unknown) =>
+    ((list ?? []) as string[]).map((one) => (one.includes('/') ? one : `${namespace}/${one}`));
   return {
     name,
-    namespace: (plain.namespace as string | undefined) ?? 'default',
+    namespace,
     labels: (plain.labels ?? {}) as Record<string, string>,
     ports: Object.fromEntries(ports.map(([port, kind]) => [port, kind.toUpperCase()])) as NonNullable<
       PlainWorkload['ports']
     >,
+    proxy: (plain.proxy ?? 'sidecar') as NonNullable<PlainWorkload['proxy']>,
+    ...(plain.gatewayName === undefined ? {} : { gatewayName: plain.gatewayName as string }),
+    services: services(plain.services),
+    serviceEntries: services(plain.serviceEntries),
   };
 }

@@ -13,7 +13,7 @@ export function matchHost(host: string, pattern: string): boolean {
 
 export function matchHeader(values: readonly string[] | undefined, pattern: string): boolean {
   if (values === undefined || values.length === 0) return false;
-  return values.some((value) => pattern === '*' || matchText(value, pattern));
+  return values.some((value) => pattern === '*' || matchText(value.trim(), pattern));
 }
 
 /** `{*}` is one non-empty segment of anything but a slash, `{**}` any rest. */
@@ -28,25 +28,17 @@ export function matchPath(path: string, pattern: string): boolean {
   return new RegExp(`^${source}$`).test(path);
 }
 
-interface Identity {
-  readonly principal: string;
-  readonly trustDomain: string;
-  readonly namespace: string | undefined;
-  readonly account: string | undefined;
+/** Strict mode sees past the port and one trailing dot. */
+export function matchHostStrictly(host: string, pattern: string): boolean {
+  const folded = host.toLowerCase();
+  const parts = /^(\[[^\]]*\]|[^:]*)(:\d*)?$/.exec(folded);
+  const bare = (parts?.[1] ?? folded).replace(/\.$/, '');
+  const port = parts?.[2] ?? '';
+  const forms = [folded, bare, ...(port.length > 1 ? [bare + port] : [])];
+  return forms.some((form) => matchHost(form, pattern));
 }
 
-export function parseIdentity(uri: string | undefined): Identity | undefined {
-  if (uri === undefined) return undefined;
-  const principal = uri.slice('spiffe://'.length);
-  const [trustDomain = '', ...path] = principal.split('/');
-  const isAccount = path[0] === 'ns' && path[2] === 'sa' && path.length === 4;
-  return {
-    principal,
-    trustDomain,
-    namespace: isAccount ? path[1] : undefined,
-    account: isAccount ? path[3] : undefined,
-  };
-}
+const literal = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 /** The trust domain and its aliases stand for each other in values of exactly five parts. */
 export function expandPrincipal(pattern: string, bundle: readonly string[]): readonly string[] {
@@ -56,28 +48,25 @@ export function expandPrincipal(pattern: string, bundle: readonly string[]): rea
   const known = td === 'cluster.local' || bundle.some((entry) => matchText(entry, td));
   if (!known) return [pattern];
   return bundle.map((entry) =>
-    td.includes('*') && matchText(entry, td) ? pattern : [entry, ...parts.slice(1)].join('/'),
+    td.startsWith('*') && matchText(entry, td) ? pattern : [entry, ...parts.slice(1)].join('/'),
   );
 }
 
+/** The value of a principal is the URI without its scheme. */
 export function matchPrincipal(
   peer: string | undefined,
   pattern: string,
   bundle: readonly string[],
 ): boolean {
-  const identity = parseIdentity(peer);
-  if (identity === undefined) return false;
-  return expandPrincipal(pattern, bundle).some((one) => matchText(identity.principal, one));
+  if (peer === undefined) return false;
+  const principal = peer.slice('spiffe://'.length);
+  return expandPrincipal(pattern, bundle).some((one) => matchText(principal, one));
 }
 
+/** `.*` + `/ns/<v>/` + `.*`, every `*` of the value any text. */
 export function matchNamespace(peer: string | undefined, pattern: string): boolean {
-  const namespace = parseIdentity(peer)?.namespace;
-  if (namespace === undefined) return false;
-  const source = pattern
-    .split('*')
-    .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-    .join('.*');
-  return new RegExp(`^${source}$`).test(namespace);
+  const value = pattern.split('*').map(literal).join('.*');
+  return peer !== undefined && new RegExp(`^.*/ns/${value}/.*$`).test(peer);
 }
 
 export function matchServiceAccount(
@@ -85,9 +74,11 @@ export function matchServiceAccount(
   pattern: string,
   policyNamespace: string,
 ): boolean {
-  const identity = parseIdentity(peer);
-  const [namespace, account] = pattern.includes('/') ? pattern.split('/') : [policyNamespace, pattern];
-  return identity?.namespace === namespace && identity?.account === account && account !== undefined;
+  const [namespace = '', account = ''] = pattern.includes('/')
+    ? pattern.split('/')
+    : [policyNamespace, pattern];
+  const shape = `^spiffe://.+/ns/${literal(namespace)}/(.+/|)sa/${literal(account)}(/.+)?$`;
+  return peer !== undefined && new RegExp(shape).test(peer);
 }
 
 export function matchTrustDomain(
@@ -95,15 +86,12 @@ export function matchTrustDomain(
   pattern: string,
   bundle: readonly string[],
 ): boolean {
-  const identity = parseIdentity(peer);
-  if (identity === undefined) return false;
+  if (peer === undefined) return false;
+  if (pattern === '*') return true;
   const wanted = bundle.includes(pattern) ? bundle : [pattern];
-  return wanted.some((one) => {
-    const [before = '', after] = one.split('*');
-    if (after === undefined) return identity.trustDomain === one;
-    const td = identity.trustDomain;
-    return td.length >= before.length + after.length && td.startsWith(before) && td.endsWith(after);
-  });
+  return wanted.some((one) =>
+    new RegExp(`^spiffe://${one.split('*').map(literal).join('[^/]*')}/.*$`).test(peer),
+  );
 }
 
 function ipToBits(text: string): { bits: bigint; width: number } | undefined {
@@ -149,17 +137,17 @@ export function matchRequestPrincipal(claims: Claims | undefined, pattern: strin
     const [issPattern, subPattern] = [pattern.slice(0, slash), pattern.slice(slash + 1)];
     if (issPattern.startsWith('*'))
       return issPattern === '*'
-        ? iss !== '' && sub === subPattern
-        : iss.endsWith(issPattern.slice(1)) && sub === subPattern;
+        ? iss !== '' && sub === subPattern && sub !== ''
+        : iss.endsWith(issPattern.slice(1)) && sub === subPattern && sub !== '';
     if (subPattern.endsWith('*'))
       return (
         iss === issPattern && (subPattern === '*' ? sub !== '' : sub.startsWith(subPattern.slice(0, -1)))
       );
-    return iss === issPattern && sub === subPattern;
+    return iss === issPattern && sub === subPattern && sub !== '';
   }
   if (pattern.startsWith('*')) return iss !== '' && sub.endsWith(pattern.slice(1));
   if (pattern.endsWith('*')) return iss.startsWith(pattern.slice(0, -1)) && sub !== '';
-  return iss === pattern && sub === '';
+  return false;
 }
 
 /** A claim reached by own members only: a string, or any string of a list, matches. */

@@ -1,5 +1,5 @@
 /** PeerAuthentication, naive: find the mode, then look the connection up in the table. */
-import type { PlainPolicy, PlainRequest, PlainWorkload } from './model.ts';
+import type { PlainMesh, PlainPolicy, PlainRequest, PlainWorkload } from './model.ts';
 
 export type Mode = 'UNSET' | 'DISABLE' | 'PERMISSIVE' | 'STRICT';
 
@@ -13,9 +13,15 @@ const spec = (policy: PlainPolicy | undefined) => (policy?.spec ?? {}) as PeerSp
 const labels = (policy: PlainPolicy) => Object.entries(spec(policy).selector?.matchLabels ?? {});
 
 function oldest(policies: readonly PlainPolicy[]): PlainPolicy | undefined {
-  const age = (p: PlainPolicy) => Date.parse(p.metadata.creationTimestamp ?? '1970-01-01T00:00:00Z');
-  const name = (p: PlainPolicy) => `${p.metadata.name}/${p.metadata.namespace}`;
-  return [...policies].sort((a, b) => age(a) - age(b) || (name(a) < name(b) ? -1 : 1))[0];
+  // One without an age is younger than any with.
+  const age = (p: PlainPolicy) => p.metadata.creationTimestamp ?? '9999';
+  const text = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+  return [...policies].sort(
+    (a, b) =>
+      text(age(a), age(b)) ||
+      text(a.metadata.name, b.metadata.name) ||
+      text(a.metadata.namespace, b.metadata.namespace),
+  )[0];
 }
 
 export function peerMode(
@@ -53,23 +59,41 @@ export interface PeerVerdict {
 
 const reject: PeerVerdict = { accepted: false, seesHttp: false };
 
+function isOurs(id: string | undefined, mesh: PlainMesh): boolean {
+  if (mesh.skipTrustDomainValidation) return true;
+  const listed = (mesh.caCertificates ?? []).flatMap(({ trustDomains }) => trustDomains ?? []);
+  const accepted = [mesh.trustDomain ?? 'cluster.local', ...(mesh.trustDomainAliases ?? []), ...listed];
+  return accepted.some((one) => id === `spiffe://${one}` || id?.startsWith(`spiffe://${one}/`));
+}
+
 /** What becomes of the connection: PeerAuthentication's mode by what the connection is, per port protocol. */
-export function decidePeer(mode: Mode, workload: PlainWorkload, request: PlainRequest): PeerVerdict {
+export function decidePeer(
+  mode: Mode,
+  workload: PlainWorkload,
+  request: PlainRequest,
+  mesh: PlainMesh,
+): PeerVerdict {
+  const { tls, alpn, certificate } = request;
   const kind = workload.ports?.[String(request.port)] ?? 'AUTO';
-  const plain: PeerVerdict = { accepted: true, seesHttp: kind !== 'TCP' };
-  const known: PeerVerdict = { accepted: true, identity: request.from ?? '', seesHttp: kind !== 'TCP' };
+  const seesHttp = request.http !== undefined && kind !== 'TCP';
+  const anonymous: PeerVerdict = { accepted: true, seesHttp };
+  const known: PeerVerdict =
+    certificate === 'good' && isOurs(request.from, mesh)
+      ? { accepted: true, identity: request.from ?? '', seesHttp }
+      : reject;
   const opaque: PeerVerdict = { accepted: true, seesHttp: false };
-  switch (request.tls) {
-    case 'none':
-      return mode === 'STRICT' ? reject : plain;
-    case 'mutual':
-      return mode === 'DISABLE' ? (kind === 'HTTP' ? reject : opaque) : known;
-    case 'mesh-alpn-without-certificate':
-      return mode === 'DISABLE' && kind !== 'HTTP' ? opaque : reject;
-    case 'mutual-foreign-alpn':
-      if (mode === 'STRICT') return kind === 'AUTO' ? { ...known, seesHttp: false } : known;
-      return kind === 'HTTP' ? reject : opaque;
-    case 'one-way':
-      return mode === 'STRICT' || kind === 'HTTP' ? reject : opaque;
+  // A Gateway's own TLS settings decided already; a certificate that was shown still has to be good.
+  if (workload.proxy === 'gateway') return tls === 'mutual' ? known : anonymous;
+  if (tls === 'none') return mode === 'STRICT' ? reject : anonymous;
+  if (workload.proxy === 'ztunnel') return known;
+  const asTcp = (verdict: PeerVerdict) => ({ ...verdict, seesHttp: false });
+  if (mode === 'STRICT') {
+    const isTcp = kind === 'AUTO' && (alpn === 'foreign' || alpn === 'mesh-tcp');
+    return isTcp ? asTcp(known) : known;
   }
+  // Whoever ended the TLS before the question was asked did not tell the protocol.
+  if (alpn === 'untold' && (mode === 'DISABLE' || tls === 'one-way')) return anonymous;
+  if (mode === 'DISABLE') return kind === 'HTTP' ? reject : opaque;
+  if (alpn === 'foreign') return kind === 'HTTP' ? reject : opaque;
+  return kind === 'AUTO' && alpn === 'mesh-tcp' ? asTcp(known) : known;
 }

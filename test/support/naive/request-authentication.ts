@@ -9,11 +9,12 @@ interface JwtRule {
   readonly fromParams?: readonly string[];
   readonly fromCookies?: readonly string[];
   readonly spaceDelimitedClaims?: readonly string[];
+  readonly presence?: string;
 }
 
 type Outcome =
   | { readonly outcome: 'pass'; readonly claims: Claims | undefined }
-  | { readonly outcome: 'refuse'; readonly status: 401 | 403 };
+  | { readonly outcome: 'refuse'; readonly status: 401 | 403 | undefined };
 
 function readsPlace(rule: JwtRule, token: PlainToken): boolean {
   const place = token.in ?? { header: 'authorization', prefix: 'Bearer ' };
@@ -71,19 +72,46 @@ function isPreflight(request: PlainRequest): boolean {
   );
 }
 
-export function authenticateRequest(rules: readonly JwtRule[], request: PlainRequest): Outcome {
+function places(tokens: readonly PlainToken[]): readonly (readonly PlainToken[])[] {
+  const place = ({ in: at = { header: 'authorization' } }: PlainToken) =>
+    [at.header?.toLowerCase(), at.param, at.cookie].join('|');
+  return [...Map.groupBy(tokens, place).values()];
+}
+
+export function authenticateRequest(
+  rules: readonly JwtRule[],
+  request: PlainRequest,
+  isStrict: boolean,
+): Outcome {
   if (rules.length === 0 || isPreflight(request)) return { outcome: 'pass', claims: undefined };
-  const sorted = [...rules].sort((a, b) =>
-    (a.issuer ?? '') < (b.issuer ?? '') ? -1 : (a.issuer ?? '') > (b.issuer ?? '') ? 1 : 0,
-  );
-  let status: 401 | 403 | undefined;
-  for (const rule of sorted) {
-    const seen = request.tokens.filter((token) => readsPlace(rule, token));
-    const problems = seen.map((token) => problemWith(rule, token)).filter((p) => p !== undefined);
-    const [first] = seen;
-    if (first !== undefined && problems.length === 0)
-      return { outcome: 'pass', claims: withSplitClaims(rule, first.claims) };
-    if (problems.length > 0) status = problems.at(-1);
+  const text = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+  const sorted = [...rules].sort((a, b) => text(a.issuer ?? '', b.issuer ?? ''));
+  const judge = (rule: JwtRule, tokens: readonly PlainToken[]) => {
+    const seen = tokens.filter((token) => readsPlace(rule, token));
+    return {
+      rule,
+      seen,
+      problems: seen.map((token) => problemWith(rule, token)).filter((p) => p !== undefined),
+    };
+  };
+  const isSatisfied = ({ seen, problems }: ReturnType<typeof judge>) =>
+    seen.length > 0 && problems.length === 0;
+  const refuse = (judged: readonly ReturnType<typeof judge>[]): Outcome => {
+    const statuses = new Set(judged.flatMap(({ problems }) => problems));
+    return { outcome: 'refuse', status: statuses.size === 1 ? [...statuses][0] : undefined };
+  };
+  // Strict: what any rule reads, some rule must accept, place by place.
+  for (const tokens of isStrict ? places(request.tokens) : []) {
+    const readers = sorted.map((rule) => judge(rule, tokens)).filter(({ seen }) => seen.length > 0);
+    if (readers.length > 0 && !readers.some(isSatisfied)) return refuse(readers);
   }
-  return status === undefined ? { outcome: 'pass', claims: undefined } : { outcome: 'refuse', status };
+  const judged = sorted.map((rule) => judge(rule, request.tokens));
+  const accepted = judged.find(isSatisfied);
+  const last = accepted?.seen.at(-1);
+  if (accepted !== undefined && last !== undefined)
+    return { outcome: 'pass', claims: withSplitClaims(accepted.rule, last.claims) };
+  if (judged.some(({ problems }) => problems.length > 0)) return refuse(judged);
+  return rules.some(({ presence }) => presence === 'REQUIRED')
+    ? { outcome: 'refuse', status: 401 }
+    : { outcome: 'pass', claims: undefined };
 }
