@@ -7,7 +7,7 @@ const floors = [
   ['operations', 'agent'],
   ['wire'],
   ['endpoints', 'adapters'],
-  ['app'],
+  ['app', 'client'],
   ['cli'],
 ];
 const root = process.env.FLOORS_ROOT ?? 'src';
@@ -75,7 +75,7 @@ module.exports = {
     },
     keeper('peculiar', 'node_modules/(@peculiar|asn1js|reflect-metadata)', ['x509']),
     keeper('jose', 'node_modules/jose', ['jwt']),
-    keeper('grpc-and-fastify', 'node_modules/(@grpc|grpc-health-check|fastify|@fastify)/?', ['wire', 'endpoints', 'adapters', 'app', 'cli']),
+    keeper('grpc-and-fastify', 'node_modules/(@grpc|grpc-health-check|fastify|@fastify)/?', ['wire', 'endpoints', 'adapters', 'app', 'client', 'cli']),
     keeper('yaml', 'node_modules/yaml/', ['resources']),
     keeper('commander', 'node_modules/commander/', ['cli']),
   ],

@@ -20,6 +20,7 @@ export {
   parseCertificatesPem,
   serialHex,
 } from './certificate.ts';
+export { parseCertificatesDer } from './certificates-der.ts';
 export { Crl, parseCrl, parseCrlsPem } from './crl.ts';
 export { Csr, parseCsrDer, parseCsrPem, type RequestedNames } from './csr.ts';
 export { checkDer, type DerLimits } from './der-gate.ts';
