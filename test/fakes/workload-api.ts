@@ -107,5 +107,5 @@ export class FakeWorkloadApi implements AsyncDisposable {
 }
 
 function failure(code: number): Partial<ServiceError> {
-  return { code: code as StatusCode, details: StatusCode[code] ?? 'failure' };
+  return Object.assign({ details: StatusCode[code] ?? 'failure' }, { code });
 }
