@@ -7,6 +7,7 @@ import { type AdminParts, adminServer, type BackupCopy, type Notice } from '../e
 import type { HealthCheck } from '../operations/check-health.ts';
 import { auditOf, type Operator } from '../operations/operator.ts';
 import { PageCursors } from '../operations/page-cursor.ts';
+import type { DirectorySource } from '../operations/policy-directory/index.ts';
 import { listenOnSocket } from './admin-socket.ts';
 import { type Checks, policySettings } from './checks.ts';
 import type { Environment } from './environment.ts';
@@ -22,6 +23,7 @@ export interface AdminDoorParts {
   readonly state: State;
   readonly issuing: Issuing;
   readonly checks: Checks;
+  readonly directory: DirectorySource | undefined;
   readonly serving: ServingCertificate;
   readonly readiness: readonly HealthCheck[];
   readonly build: BuildInfo;
@@ -101,12 +103,14 @@ function adminParts(door: AdminDoorParts): AdminParts {
   };
 }
 
-function notices({ state, serving }: AdminDoorParts): readonly Notice[] {
-  const alarms = [...state.authority.status().alarms, ...serving.alarms()].map(({ code, message }) => ({
+function notices({ state, serving, directory }: AdminDoorParts): readonly Notice[] {
+  const ofAuthority = [...state.authority.status().alarms, ...serving.alarms()].map(({ code, message }) => ({
     code,
     message,
     next: 'look into the server log; castellan explain CODE says what it means',
   }));
+  const problem = directory?.status().problem;
+  const alarms = problem === undefined ? ofAuthority : [...ofAuthority, directoryNotice(problem)];
   if (state.keysAreEncrypted) return alarms;
   return [
     {
@@ -116,6 +120,14 @@ function notices({ state, serving }: AdminDoorParts): readonly Notice[] {
     },
     ...alarms,
   ];
+}
+
+function directoryNotice(problem: string): Notice {
+  return {
+    code: 'POLICY_DIRECTORY_NOT_IN_FORCE',
+    message: `the policy directory is not taken up: ${problem}`,
+    next: 'correct the directory; the last good version decides until then',
+  };
 }
 
 /** The copy lies beside the database, so that it can be as large, and is gone when it has been sent. */

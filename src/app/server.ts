@@ -5,6 +5,7 @@ import { sleep } from '../base/clock.ts';
 import { ulid } from '../base/random.ts';
 import { observabilityServer } from '../endpoints/observability/server.ts';
 import type { HealthCheck } from '../operations/check-health.ts';
+import type { DirectorySource } from '../operations/policy-directory/index.ts';
 import type { Store } from '../operations/ports/index.ts';
 import type { GrpcLimits } from '../wire/grpc/limits.ts';
 import { openAdminDoors, portOf } from './admin.ts';
@@ -16,6 +17,7 @@ import type { Environment } from './environment.ts';
 import { followHealth } from './follow-health.ts';
 import { type Issuing, openIssuing } from './issuing.ts';
 import { sampleKeySets, sampleState } from './metric-sources.ts';
+import { openPolicyDirectory } from './policy-directory.ts';
 import { readinessChecks } from './readiness.ts';
 import { recordServing } from './record-serving.ts';
 import { type BuildInfo, buildInfo, type LoadedSettings, type Settings } from './settings/index.ts';
@@ -82,6 +84,7 @@ interface Core {
   readonly state: State;
   readonly serving: ServingCertificate;
   readonly issuing: Issuing;
+  readonly directory: DirectorySource | undefined;
   readonly checks: Checks;
   readonly metrics: Metrics;
   readonly readiness: readonly HealthCheck[];
@@ -97,6 +100,7 @@ async function openCore(options: ServerOptions, stack: AsyncDisposableStack): Pr
   const state = await openState(settings, environment, stack);
   const serving = stack.use(await openServing(options, state));
   const issuing = await openIssuing({ settings, environment, state, metrics, stack });
+  const directory = await openPolicyDirectory({ settings, environment, state, metrics, stack });
   const checks = await openChecks({ settings, environment, state, metrics, stack });
   const lifecycle = { isDraining: false };
   const readiness = readinessChecks({
@@ -108,7 +112,7 @@ async function openCore(options: ServerOptions, stack: AsyncDisposableStack): Pr
   sampleState(metrics, state, environment.clock);
   sampleKeySets(metrics, issuing.keySets, environment.clock);
   stack.use(keepRecordsPruned(state.store, settings.retention, environment));
-  return { state, serving, issuing, checks, metrics, readiness, build, lifecycle };
+  return { state, serving, issuing, directory, checks, metrics, readiness, build, lifecycle };
 }
 
 async function openDoors(
@@ -132,6 +136,7 @@ async function openDoors(
     state,
     issuing,
     checks: core.checks,
+    directory: core.directory,
     serving,
     readiness,
     build,

@@ -190,6 +190,26 @@ export const metricSpecs = {
     help: 'Times that stored resources did not compile and the last good policy stayed.',
     labels: [],
   },
+  castellan_policy_directory_in_force: {
+    type: 'gauge',
+    help: '1 while the policy directory is in force as it is; 0 while its last good version is.',
+    labels: [],
+  },
+  castellan_policy_directory_files: {
+    type: 'gauge',
+    help: 'Files of the policy directory, in the version in force.',
+    labels: [],
+  },
+  castellan_policy_directory_resources: {
+    type: 'gauge',
+    help: 'Resources that the policy directory owns.',
+    labels: [],
+  },
+  castellan_policy_directory_failures_total: {
+    type: 'counter',
+    help: 'Times that the policy directory could not be taken up.',
+    labels: [],
+  },
   castellan_policy_compile_seconds: {
     type: 'gauge',
     help: 'How long the last compilation took, pauses included.',

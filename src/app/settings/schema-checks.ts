@@ -80,6 +80,9 @@ const provider = z
   });
 
 export const policy = z.strictObject({
+  directory: filePath()
+    .optional()
+    .describe('A directory of resource files that is kept in force; what it holds is changed there alone.'),
   strict: z
     .boolean()
     .default(false)
