@@ -33,7 +33,7 @@ export class FakeWorkloadApi implements AsyncDisposable {
   readonly #streams = new Set<Stream>();
   #server = new Server();
   #x509: X509Answer | undefined;
-  #refusal: number | undefined;
+  #refusal: StatusCode | undefined;
   /** What each FetchJWTSVID asked for. */
   readonly jwtRequests: { readonly audience: readonly string[]; readonly spiffeId: string }[] = [];
   /** Values of the security header, one entry a call. */
@@ -75,7 +75,7 @@ export class FakeWorkloadApi implements AsyncDisposable {
   }
 
   /** Ends every stream with this status, and answers new ones with it. */
-  refuse(code: number): void {
+  refuse(code: StatusCode): void {
     this.#refusal = code;
     for (const stream of this.#streams) stream.emit('error', failure(code));
     this.#streams.clear();
@@ -106,6 +106,6 @@ export class FakeWorkloadApi implements AsyncDisposable {
   }
 }
 
-function failure(code: number): Partial<ServiceError> {
-  return Object.assign({ details: StatusCode[code] ?? 'failure' }, { code });
+function failure(code: StatusCode): Partial<ServiceError> {
+  return { code, details: StatusCode[code] ?? 'failure' };
 }
