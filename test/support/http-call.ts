@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { request as requestTls } from 'node:https';
 
 export interface HttpCall {
   readonly port: number;
@@ -7,6 +8,8 @@ export interface HttpCall {
   /** In order, names as written; a name may come twice. */
   readonly headers?: readonly (readonly [string, string])[];
   readonly body?: string;
+  /** Over TLS, with a client certificate. */
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
 }
 
 export interface HttpReply {
@@ -16,13 +19,30 @@ export interface HttpReply {
 }
 
 /** One HTTP/1.1 call with exactly these header lines. */
-export function httpCall({ port, method = 'GET', path, headers = [], body }: HttpCall): Promise<HttpReply> {
+export function httpCall({
+  port,
+  method = 'GET',
+  path,
+  headers = [],
+  body,
+  tls,
+}: HttpCall): Promise<HttpReply> {
   return new Promise((resolve, reject) => {
     const lines = headers.some(([name]) => name.toLowerCase() === 'host')
       ? headers
       : [['host', 'castellan.local'] as const, ...headers];
-    const call = request(
-      { host: '127.0.0.1', port, method, path, agent: false, setHost: false, headers: lines.flat() as never },
+    const call = (tls === undefined ? request : requestTls)(
+      {
+        host: '127.0.0.1',
+        port,
+        method,
+        path,
+        agent: false,
+        setHost: false,
+        headers: lines.flat() as never,
+        // A workload has no host name: who answers is not what these tests are about.
+        ...(tls === undefined ? {} : { ...tls, checkServerIdentity: () => undefined }),
+      },
       (reply) => {
         let text = '';
         reply.setEncoding('utf8');

@@ -1,6 +1,14 @@
 import type { FastifyReply } from 'fastify';
-import type { AllowAnswer, Answer, DenyAnswer } from '../../operations/check-request/index.ts';
+import {
+  type AllowAnswer,
+  type Answer,
+  type DenyAnswer,
+  isOwnHeader,
+} from '../../operations/check-request/index.ts';
 import type { HttpDialect } from './dialects.ts';
+
+/** For proxies that have no word of their own for removing a header. */
+const removeHeader = 'x-castellan-remove';
 
 /** How each dialect says yes and no (proxies.md §1.5): its proxy understands no other way. */
 export function sendAnswer(reply: FastifyReply, dialect: HttpDialect['name'], answer: Answer): FastifyReply {
@@ -16,7 +24,10 @@ function sendAllow(reply: FastifyReply, dialect: HttpDialect['name'], answer: Al
     if (toRemove.length > 0) reply.header('x-envoy-auth-headers-to-remove', toRemove.join(', '));
   } else {
     // These proxies copy what they find: a header that is ours and unknown must arrive empty, not as the client's.
-    for (const name of toRemove) if (name.startsWith('x-')) reply.header(name, '');
+    for (const name of toRemove) if (isOwnHeader(name)) reply.header(name, '');
+    // What is the client's, such as a used token, their configuration takes away by this list.
+    const others = toRemove.filter((name) => !isOwnHeader(name));
+    if (others.length > 0) reply.header(removeHeader, others.join(', '));
   }
   return reply.status(200).send('');
 }

@@ -15,7 +15,17 @@ export interface HttpDialect {
 const asks = ['GET', 'HEAD', 'POST'] as const;
 const extAuthzPrefix = '/authz/ext-authz/';
 
-/** Envoy's HTTP ext_authz: the request itself, under `path_prefix: /authz/ext-authz/<namespace>/<name>[:port]`. */
+const extAuthzNames = new Set(['x-forwarded-client-cert', 'x-real-ip']);
+
+function requiredIp(forwarded: Forwarded) {
+  forwarded.required('x-real-ip');
+  return forwarded.clientIp('x-real-ip');
+}
+
+/**
+ * Envoy's HTTP ext_authz: the request itself, under `path_prefix: /authz/ext-authz/<namespace>/<name>[:port]`, with the
+ * client's address in X-Real-IP.
+ */
 const extAuthz: HttpDialect = {
   name: 'ext-authz-http',
   url: `${extAuthzPrefix}*`,
@@ -28,7 +38,8 @@ const extAuthz: HttpDialect = {
     const [, namespace = '', name = '', port, path = ''] = found;
     const destination = destinationOf(`${namespace}/${name}`, port);
     return {
-      source: { ...forwardedPeer(forwarded), ip: forwarded.clientIp() },
+      // Not from X-Forwarded-For: Envoy writes itself at its end when it asks.
+      source: { ...forwardedPeer(forwarded), ip: requiredIp(forwarded) },
       destination,
       isTls: forwarded.lines('x-forwarded-client-cert').length > 0,
       http: {
@@ -36,7 +47,7 @@ const extAuthz: HttpDialect = {
         path,
         authority: forwarded.required('host'),
         scheme: forwarded.optional('x-forwarded-proto'),
-        headers: forwarded.headersExcept(new Set(['x-forwarded-client-cert'])),
+        headers: forwarded.headersExcept(extAuthzNames),
       },
     };
   },

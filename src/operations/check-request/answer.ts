@@ -9,6 +9,12 @@ export const ownHeaders = Object.freeze({
   shadow: 'x-castellan-shadow',
 });
 
+const ownNames: ReadonlySet<string> = new Set(Object.values(ownHeaders));
+
+export function isOwnHeader(name: string): boolean {
+  return ownNames.has(name);
+}
+
 /** What a door makes of an outcome, whatever its dialect. */
 export type Answer = AllowAnswer | DenyAnswer;
 

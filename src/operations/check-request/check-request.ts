@@ -129,7 +129,7 @@ export class CheckRequest {
         sourceIp: question.source.ip,
         remoteIp: question.source.remoteIp,
         destinationIp: question.destination.ip,
-        destinationPort: question.destination.port ?? 0,
+        destinationPort: found.port ?? 0,
       },
       http: question.http,
       destination: found.facts,
@@ -226,10 +226,12 @@ export class CheckRequest {
 const noTokens: NonNullable<AuthzRequest['tokens']> = Object.freeze([]);
 
 /** What was decided about must be what goes on: behind a proxy that keeps its own spelling, only that one is allowed. */
-function withoutRewrite(question: CheckQuestion, judged: Judgement): Judgement {
-  const { decision } = judged;
-  if (question.keepsPath !== true || decision.outcome === 'deny' || question.http === undefined)
-    return judged;
+function withoutRewrite(question: CheckQuestion, asked: Judgement): Judgement {
+  const { decision } = asked;
+  if (question.keepsPath !== true || decision.outcome === 'deny' || question.http === undefined) return asked;
+  let judged = asked;
+  if (decision.effects.removeParams.length > 0)
+    judged = { ...judged, notes: [...judged.notes, keptParam(decision.effects.removeParams)] };
   const [sent] = question.http.path.split('?', 1);
   if (decision.path === undefined || decision.path === sent || decision.effects.path === undefined)
     return judged;
@@ -243,6 +245,10 @@ function withoutRewrite(question: CheckQuestion, judged: Judgement): Judgement {
     revision: decision.revision,
   });
   return { ...judged, decision: denied };
+}
+
+function keptParam(names: readonly string[]): string {
+  return `the token in the query (${names.join(', ')}) goes on to the server: a proxy of this kind cannot remove it`;
 }
 
 interface Denial {

@@ -16,10 +16,17 @@ export const contextKeys = Object.freeze({
   proxy: 'castellan.dev/proxy',
   /** The Gateway that the proxy implements. */
   gateway: 'castellan.dev/gateway',
+  /** The workload's own port, where the proxy listens on another. */
+  port: 'castellan.dev/port',
 });
 
 export type FoundWorkload =
-  | { readonly ok: true; readonly facts: WorkloadFacts; readonly foundBy: FoundBy }
+  | {
+      readonly ok: true;
+      readonly facts: WorkloadFacts;
+      readonly foundBy: FoundBy;
+      readonly port: number | undefined;
+    }
   | { readonly ok: false; readonly detail: string };
 
 type Way = (claim: DestinationClaim, directory: WorkloadDirectory, trustDomains: readonly string[]) => Found;
@@ -37,20 +44,30 @@ const ways: readonly (readonly [FoundBy, Way])[] = [
 ];
 
 export function findWorkload(
-  claim: DestinationClaim,
+  told: DestinationClaim,
   directory: WorkloadDirectory,
   trustDomains: readonly string[],
 ): FoundWorkload {
+  const port = told.extensions?.get(contextKeys.port);
+  if (port !== undefined && !isPort(port))
+    return { ok: false, detail: `context extension \`${contextKeys.port}\` is no port` };
+  const claim = port === undefined ? told : { ...told, port: Number(port) };
   for (const [foundBy, way] of ways) {
     const found = way(claim, directory, trustDomains);
     if (found === undefined) continue;
-    return 'problem' in found ? { ok: false, detail: found.problem } : { ok: true, foundBy, ...found };
+    return 'problem' in found
+      ? { ok: false, detail: found.problem }
+      : { ok: true, foundBy, port: claim.port, ...found };
   }
   return {
     ok: false,
     detail:
       'the proxy names no workload: neither its SPIFFE ID, nor context, nor labels, and no WorkloadEntry has the address',
   };
+}
+
+function isPort(text: string): boolean {
+  return /^[1-9][0-9]{0,4}$/.test(text) && Number(text) <= 65_535;
 }
 
 /** The proxy's own certificate names namespace and account; labels come from the proxy, else from the WorkloadEntry. */

@@ -1,6 +1,14 @@
 /** `check-request`: what every door for proxies calls, and what it leans on. */
 export type { ActivePolicy } from './active-policy.ts';
-export { type AllowAnswer, type Answer, answerOf, type DenyAnswer, isFault, ownHeaders } from './answer.ts';
+export {
+  type AllowAnswer,
+  type Answer,
+  answerOf,
+  type DenyAnswer,
+  isFault,
+  isOwnHeader,
+  ownHeaders,
+} from './answer.ts';
 export { type CheckParts, CheckRequest } from './check-request.ts';
 export { checkErrors } from './errors.ts';
 export { contextKeys, type FoundWorkload, findWorkload } from './find-workload.ts';

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CustomResult } from '../../../src/policy/index.ts';
+import type { ExtensionProvider } from '../../../src/resources/index.ts';
 import { ask, checkServer } from '../../support/check-harness.ts';
 import { applyResponse, envoyVersions } from '../../support/fake-envoy.ts';
 import { httpCall } from '../../support/http-call.ts';
@@ -39,15 +41,15 @@ const grpc = async (path: string, headers: Record<string, string> = {}) => {
   const { response } = await door.client.check(ask({ path, headers }));
   return response;
 };
-const extAuthz = (path: string, headers: Lines = []) =>
+const extAuthz = (path: string, headers: Lines = [], port = door.httpPort) =>
   httpCall({
-    port: door.httpPort,
+    port,
     path: `/authz/ext-authz/shop/cart:8080${path}`,
-    headers: [['host', 'cart.shop'], ...headers],
+    headers: [['host', 'cart.shop'], ['x-real-ip', '10.0.0.7'], ...headers],
   });
-const forwardAuth = (path: string, headers: Lines = []) =>
+const forwardAuth = (path: string, headers: Lines = [], port = door.httpPort) =>
   httpCall({
-    port: door.httpPort,
+    port,
     path: '/authz/forward-auth?workload=shop/cart&port=8080',
     headers: [
       ['X-Forwarded-Method', 'GET'],
@@ -58,9 +60,9 @@ const forwardAuth = (path: string, headers: Lines = []) =>
       ...headers,
     ],
   });
-const authRequest = (path: string, headers: Lines = []) =>
+const authRequest = (path: string, headers: Lines = [], port = door.httpPort) =>
   httpCall({
-    port: door.httpPort,
+    port,
     path: '/authz/auth-request?workload=shop/cart&port=8080',
     headers: [
       ['X-Original-Method', 'GET'],
@@ -72,13 +74,13 @@ const authRequest = (path: string, headers: Lines = []) =>
 const bearer: Lines = [['Authorization', 'Bearer aaa.bbb.ccc']];
 
 describe('an allow', () => {
-  it('is status 0 with ok_response, and exactly 200 in every HTTP dialect', async () => {
+  it('is status 0 with ok_response, and exactly 200 in every HTTP dialect (proxies:1.5/1)', async () => {
     const response = await grpc('/ok');
     expect([response.status?.code, response.httpResponse.case]).toEqual([0, 'okResponse']);
     for (const call of [extAuthz, forwardAuth, authRequest]) expect((await call('/ok')).status).toBe(200);
   });
 
-  it('takes away identity headers that a client forged, each dialect in its own way', async () => {
+  it('takes away identity headers that a client forged, each dialect in its own way (proxies:1.5/2)', async () => {
     const forged = new Map([
       [identity, ['spiffe://forged']],
       ['x-castellan-request-principal', ['forged/me']],
@@ -97,7 +99,7 @@ describe('an allow', () => {
       expect((await call('/ok', [[identity, 'spiffe://forged']])).headers.get(identity)).toBe('');
   });
 
-  it('under a dry run that would deny says so, and allows', async () => {
+  it('under a dry run that would deny says so, and allows (proxies:1.5/11)', async () => {
     const response = await grpc('/ok/shadow');
     expect(response.status?.code).toBe(0);
     expect(response.dynamicMetadata).toMatchObject({
@@ -114,7 +116,7 @@ describe('an allow', () => {
 });
 
 describe('a denial', () => {
-  it('by policy is 403 everywhere, and code 7 over gRPC', async () => {
+  it('by policy is 403 everywhere, and code 7 over gRPC (proxies:1.5/5)', async () => {
     const response = await grpc('/no');
     expect(response.status?.code).toBe(7);
     expect(response.httpResponse).toMatchObject({ case: 'deniedResponse', value: { status: { code: 403 } } });
@@ -125,7 +127,7 @@ describe('a denial', () => {
     }
   });
 
-  it('for want of a good token is 401 with WWW-Authenticate, and code 16 over gRPC', async () => {
+  it('for want of a good token is 401 with WWW-Authenticate, and code 16 over gRPC (proxies:1.5/3)', async () => {
     const response = await grpc('/token', { authorization: 'Bearer aaa.bbb.ccc' });
     expect(response.status?.code).toBe(16);
     expect(response.httpResponse).toMatchObject({ value: { status: { code: 401 }, body: 'Jwt is expired' } });
@@ -136,7 +138,7 @@ describe('a denial', () => {
     }
   });
 
-  it('of a malformed request is 400, but 403 for nginx, which takes 400 for an error', async () => {
+  it('of a malformed request is 400, but 403 for nginx, which takes 400 for an error (proxies:1.5/7)', async () => {
     const response = await grpc('/ok#fragment/%zz\u0000');
     expect(response.status?.code).toBe(7);
     expect(response.httpResponse).toMatchObject({ value: { status: { code: 400 } } });
@@ -145,7 +147,7 @@ describe('a denial', () => {
     expect((await authRequest('/ok/%00')).status).toBe(403);
   });
 
-  it('by a fault of ours is never read as an error by Envoy, over gRPC or HTTP', async () => {
+  it('by a fault of ours is never read as an error by Envoy, over gRPC or HTTP (proxies:1.5/9 adv:G5)', async () => {
     door.unsetPolicy();
     try {
       const response = await grpc('/ok');
@@ -159,6 +161,17 @@ describe('a denial', () => {
     }
   });
 
+  it('about a workload that nobody knows is an ordinary 403, which tells nothing of what there is (proxies:1.5/6)', async () => {
+    const { response } = await door.client.check(ask({ to: '10.1.1.1' }));
+    expect(response.status).toMatchObject({ code: 7, message: 'unknown_workload' });
+    expect(response.httpResponse).toMatchObject({ value: { status: { code: 403 } } });
+  });
+
+  it('of a plain connection has a code and no HTTP answer (proxies:1.5/12)', async () => {
+    const { response } = await door.client.check(ask({ tcp: true, port: 9000 }));
+    expect([response.status?.code, response.httpResponse.case]).toEqual([7, undefined]);
+  });
+
   it('is read as a denial by every version of Envoy, whatever it thinks of codes', async () => {
     const responses = [
       await grpc('/no'),
@@ -170,6 +183,53 @@ describe('a denial', () => {
     for (const response of responses)
       for (const version of envoyVersions)
         expect(applyResponse(response, new Map(), version).kind).toBe('denied');
+  });
+});
+
+describe('what a CUSTOM provider wants sent', () => {
+  const custom = policyYaml('ask', '{action: CUSTOM, provider: {name: ext}, rules: [{}]}');
+  const withAnswer = (answer: CustomResult) =>
+    checkServer({
+      policies: custom,
+      providers: [{ name: 'ext', kind: 'http', service: 'ext', port: 80 } as unknown as ExtensionProvider],
+      custom: { ask: () => Promise.resolve(answer) },
+    });
+
+  it('to log in is a redirect, code 16 over gRPC, 401 with Location for nginx (proxies:1.5/4)', async () => {
+    const location = { name: 'location', value: 'https://login.example/' };
+    await using other = await withAnswer({ outcome: 'deny', status: 302, responseHeaders: [location] });
+    const { response } = await other.client.check(ask());
+    expect(response.status?.code).toBe(16);
+    expect(response.httpResponse).toMatchObject({ case: 'deniedResponse', value: { status: { code: 302 } } });
+    const expected = { extAuthz: 302, forwardAuth: 302, authRequest: 401 };
+    for (const [call, status] of Object.entries(expected)) {
+      const reply = await { extAuthz, forwardAuth, authRequest }[call as 'extAuthz'](
+        '/ok',
+        [],
+        other.httpPort,
+      );
+      expect([call, reply.status, reply.headers.get('location')]).toEqual([call, status, location.value]);
+    }
+  });
+
+  it('to slow down is 429 with Retry-After, and 403 for nginx (proxies:1.5/8)', async () => {
+    const retry = { name: 'retry-after', value: '7' };
+    await using other = await withAnswer({ outcome: 'deny', status: 429, responseHeaders: [retry] });
+    const { response } = await other.client.check(ask());
+    expect(response.status?.code).toBe(7);
+    expect(response.httpResponse).toMatchObject({ value: { status: { code: 429 } } });
+    expect((await extAuthz('/ok', [], other.httpPort)).status).toBe(429);
+    expect((await forwardAuth('/ok', [], other.httpPort)).headers.get('retry-after')).toBe('7');
+    expect((await authRequest('/ok', [], other.httpPort)).status).toBe(403);
+  });
+
+  it('cannot be a fault that a proxy may be told to let through (proxies:1.5/10)', async () => {
+    await using other = await withAnswer({ outcome: 'deny', status: 503 });
+    for (const version of envoyVersions)
+      expect(applyResponse((await other.client.check(ask())).response, new Map(), version).kind).toBe(
+        'denied',
+      );
+    expect((await extAuthz('/ok', [], other.httpPort)).status).toBe(403);
   });
 });
 
