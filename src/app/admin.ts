@@ -86,6 +86,8 @@ function adminParts(door: AdminDoorParts): AdminParts {
     random,
     policy: () => door.checks.feed.current(),
     policySettings: policySettings(door.settings),
+    policyFeed: () => door.checks.feed.status(),
+    enforcers: door.checks.enforcers,
     cursors: new PageCursors(random.bytes(32)),
     readiness,
     settings: door.shown,

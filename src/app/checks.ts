@@ -9,6 +9,7 @@ import {
   ProviderCircuit,
 } from '../operations/check-request/index.ts';
 import { DecisionRecorder } from '../operations/decisions/index.ts';
+import { type EnforcerSource, Enforcers } from '../operations/enforcers.ts';
 import { PolicyFeed, type PolicySettings, RequestKeys } from '../operations/policy-snapshot/index.ts';
 import { outboundClient } from '../wire/outbound/index.ts';
 import { countChecks, countCustom, sampleChecks } from './check-metrics.ts';
@@ -23,6 +24,8 @@ export interface Checks {
   readonly verb: CheckRequest;
   readonly feed: PolicyFeed;
   readonly keys: RequestKeys;
+  /** Whoever decides by the policies of this server. */
+  readonly enforcers: Enforcers;
 }
 
 export interface ChecksParts {
@@ -52,6 +55,7 @@ export async function openChecks(parts: ChecksParts): Promise<Checks> {
       clock,
       logger: environment.logger.scoped('policy'),
       stopwatch,
+      onPropagated: (ms) => metrics.observe('castellan_policy_propagation_seconds', ms / 1000, {}),
       onActivation(policy) {
         keys.follow(policy);
         providers.keepOnly(policy.providers.values());
@@ -87,7 +91,20 @@ export async function openChecks(parts: ChecksParts): Promise<Checks> {
     logger,
   });
   sampleChecks(metrics, feed, keys);
-  return { verb, feed, keys };
+  const enforcers = new Enforcers();
+  enforcers.add(serverEnforcer(feed));
+  return { verb, feed, keys, enforcers };
+}
+
+/** This process, as one of those that decide. */
+function serverEnforcer(feed: PolicyFeed): EnforcerSource {
+  return {
+    list() {
+      const { storeRevision, problem, seen } = feed.status();
+      return [{ name: 'server', kind: 'server', revision: storeRevision, problem, seen }];
+    },
+    onChange: (listener) => feed.onChange(listener),
+  };
 }
 
 /** What the settings say about deciding. */

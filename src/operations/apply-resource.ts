@@ -4,6 +4,7 @@ import { auditOf, type Operator } from './operator.ts';
 import { operatorErrors } from './operator-errors.ts';
 import type { ResourceChange, ResourceStore, StoredResource } from './ports/index.ts';
 import { type ReadResource, readResourceText } from './read-resource-text.ts';
+import { asShadows } from './shadow-resources.ts';
 
 export interface ApplyRequest {
   readonly text: string;
@@ -11,6 +12,8 @@ export interface ApplyRequest {
   readonly defaultNamespace: string;
   /** Says what would happen and changes nothing. */
   readonly dryRun: boolean;
+  /** Policies are stored as dry-run: they decide nothing, and decisions tell what they would have decided. */
+  readonly shadow?: boolean | undefined;
   /** For a text of one document: the version the writer had read, or `absent` for create only. */
   readonly ifVersion?: bigint | 'absent' | undefined;
   /** For a text of one document: it must be this one. */
@@ -59,8 +62,9 @@ export async function applyResources(
   };
   if (refused) return outcome;
   checkNames(read.resources, request);
+  const wanted = request.shadow === true ? await asShadows(store, read.resources) : read.resources;
   const plans: Plan[] = [];
-  for (const resource of read.resources) plans.push(await plan(store, resource, request));
+  for (const resource of wanted) plans.push(await plan(store, resource, request));
   const results = plans.map(({ result }) => result);
   if (request.dryRun) return { ...outcome, results };
   const changes = plans.flatMap(({ change }) => (change === undefined ? [] : [change]));

@@ -1,5 +1,6 @@
 import { operatorErrors } from './operator-errors.ts';
 import type { ResourceKey, ResourceStore, StoredResource } from './ports/index.ts';
+import type { ResourceCondition } from './resource-conditions.ts';
 
 /** A stored document as its readers see it: the text that was applied, with the version and age the store gave it. */
 export interface ResourceDocument {
@@ -28,7 +29,10 @@ export async function listResources(
 }
 
 /** D16: the age is what was written, else when it was first stored. */
-export function toDocument(stored: StoredResource): ResourceDocument {
+export function toDocument(
+  stored: StoredResource,
+  conditions: readonly ResourceCondition[] = [],
+): ResourceDocument {
   const { metadata, ...rest } = JSON.parse(stored.content) as ResourceDocument;
   return {
     ...rest,
@@ -37,5 +41,6 @@ export function toDocument(stored: StoredResource): ResourceDocument {
       creationTimestamp: metadata.creationTimestamp ?? new Date(stored.createdAt).toISOString(),
       resourceVersion: String(stored.version),
     },
+    ...(conditions.length === 0 ? {} : { status: { conditions } }),
   };
 }

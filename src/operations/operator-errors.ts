@@ -36,6 +36,16 @@ export const operatorErrors = defineErrors({
     message: 'the resource belongs to a policy directory',
     next: 'change the file it comes from',
   },
+  RESOURCE_HAS_NO_SHADOW: {
+    kind: 'invalid',
+    message: 'the resource cannot be a dry run',
+    next: 'a dry run is of AuthorizationPolicies with action ALLOW, DENY or AUDIT; for others try `castellan simulate`',
+  },
+  RESOURCE_IS_ENFORCED: {
+    kind: 'conflict',
+    message: 'the policy is enforced now, and as a dry run it would not be any more',
+    next: 'give the dry run another name, or see what the change would do: castellan simulate',
+  },
   RESOURCE_NAME_MISMATCH: {
     kind: 'invalid',
     message: 'the document names another resource than the path does',

@@ -1,5 +1,6 @@
 import type { Clock } from '../../src/base/clock.ts';
 import type { AdminParts } from '../../src/endpoints/admin/index.ts';
+import { Enforcers } from '../../src/operations/enforcers.ts';
 import { PageCursors } from '../../src/operations/page-cursor.ts';
 import { parseTrustDomain } from '../../src/spiffe/index.ts';
 import { FakeRandom } from '../fakes/random.ts';
@@ -26,6 +27,17 @@ export function fakeAdminParts(store: FakeStore, clock: Clock): AdminParts {
       selfProviders: [],
       multipleCustomProviders: false,
     },
+    policyFeed: () => ({
+      revision: undefined,
+      storeRevision: undefined,
+      activatedAt: undefined,
+      compileMs: undefined,
+      activations: 0,
+      failures: 0,
+      problem: undefined,
+      seen: -1n,
+    }),
+    enforcers: new Enforcers(),
     cursors: new PageCursors(new Uint8Array(32)),
     readiness: [{ name: 'store', check: () => ({ ok: true }) }],
     settings: [{ name: 'csrPort', value: 15_012, origin: 'default' }],

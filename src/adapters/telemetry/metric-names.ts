@@ -210,6 +210,12 @@ export const metricSpecs = {
     help: 'Times that the policy directory could not be taken up.',
     labels: [],
   },
+  castellan_policy_propagation_seconds: {
+    type: 'histogram',
+    help: 'From a committed write of resources to the moment decisions are made by it.',
+    labels: [],
+    buckets: quick,
+  },
   castellan_policy_compile_seconds: {
     type: 'gauge',
     help: 'How long the last compilation took, pauses included.',

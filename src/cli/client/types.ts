@@ -121,6 +121,19 @@ export interface ApplyResultJson {
   readonly skipped: readonly string[];
 }
 
+export interface EnforcementJson {
+  readonly revision: string;
+  readonly inForce: boolean;
+  readonly acknowledged: number;
+  readonly enforcers: readonly {
+    readonly name: string;
+    readonly kind: string;
+    readonly acknowledged: boolean;
+    readonly revision?: string;
+    readonly problem?: string;
+  }[];
+}
+
 export interface ResourceJson {
   readonly apiVersion: string;
   readonly kind: string;

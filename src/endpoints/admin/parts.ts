@@ -2,10 +2,11 @@ import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import type { HealthCheck } from '../../operations/check-health.ts';
 import type { ActivePolicy } from '../../operations/check-request/index.ts';
+import type { Enforcers } from '../../operations/enforcers.ts';
 import type { AuthorityView } from '../../operations/list-roots.ts';
 import type { Operator } from '../../operations/operator.ts';
 import type { PageCursors } from '../../operations/page-cursor.ts';
-import type { PolicySettings } from '../../operations/policy-snapshot/index.ts';
+import type { PolicyFeedStatus, PolicySettings } from '../../operations/policy-snapshot/index.ts';
 import type { AuditReport, Store } from '../../operations/ports/index.ts';
 
 export interface LocalIssueRequest {
@@ -51,6 +52,10 @@ export interface AdminParts {
   /** The policy in force; undefined before the first snapshot. */
   readonly policy: () => ActivePolicy | undefined;
   readonly policySettings: PolicySettings;
+  /** How the feed of policies is doing. */
+  readonly policyFeed: () => PolicyFeedStatus;
+  /** Every process that decides. */
+  readonly enforcers: Enforcers;
   readonly cursors: PageCursors;
   readonly readiness: readonly HealthCheck[];
   /** Settings that won, secrets never among them. */

@@ -8,6 +8,7 @@ import type { AdminRoute } from './route.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { certificateRoutes } from './routes/certificates.ts';
 import { decisionRoutes } from './routes/decisions.ts';
+import { enforcementRoutes } from './routes/enforcement.ts';
 import { identityRoutes } from './routes/identities.ts';
 import { operationRoutes } from './routes/operation.ts';
 import { resourceRoutes } from './routes/resources.ts';
@@ -25,6 +26,7 @@ export function adminRoutes(parts: AdminParts): readonly AdminRoute[] {
     ...revocationRoutes(parts),
     ...tokenRoutes(parts),
     ...resourceRoutes(parts),
+    ...enforcementRoutes(parts),
     ...decisionRoutes(parts),
     ...auditRoutes(parts),
     ...operationRoutes(parts),

@@ -20,6 +20,8 @@ export interface PolicyFeedOptions {
   readonly onActivation?: (policy: ActivePolicy) => void;
   /** How long compiling may keep the event loop; 2 ms (D24). */
   readonly sliceMs?: number;
+  /** How long a write took to be in force. */
+  readonly onPropagated?: (ms: number) => void;
 }
 
 export interface PolicyFeedStatus {
@@ -32,6 +34,8 @@ export interface PolicyFeedStatus {
   readonly failures: number;
   /** Why the newest resources are not in force, when they are not. */
   readonly problem: string | undefined;
+  /** The newest store revision that was looked at, in force or refused. */
+  readonly seen: bigint;
 }
 
 /**
@@ -43,10 +47,13 @@ export class PolicyFeed implements Disposable {
   readonly #mirror: ResourceMirror;
   readonly #closing = new AbortController();
   readonly #waiting = new Set<() => void>();
+  readonly #listeners = new Set<() => void>();
   #active: ActivePolicy | undefined;
   #subscription: Disposable | undefined;
   #running: Promise<void> | undefined;
   #isStale = false;
+  /** When the oldest write that is not in force yet was heard of. */
+  #writtenAt: number | undefined;
   /** The store revision that the last run looked at, whatever came of it. */
   #seen = -1n;
   #activatedAt: number | undefined;
@@ -65,6 +72,7 @@ export class PolicyFeed implements Disposable {
     const feed = new PolicyFeed(options);
     feed.#subscription = options.store.watch(({ changes }) => {
       feed.#mirror.note(changes);
+      feed.#writtenAt ??= options.stopwatch();
       feed.#wake();
     });
     await feed.#mirror.fill();
@@ -87,6 +95,7 @@ export class PolicyFeed implements Disposable {
       activations: this.#activations,
       failures: this.#failures,
       problem: this.#problem,
+      seen: this.#seen,
     };
   }
 
@@ -105,6 +114,12 @@ export class PolicyFeed implements Disposable {
     return (this.#active?.storeRevision ?? -1n) >= revision;
   }
 
+  /** Called after each attempt to take up what was written. */
+  onChange(listener: () => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
   [Symbol.dispose](): void {
     this.#subscription?.[Symbol.dispose]();
     this.#closing.abort(new Error('closed'));
@@ -121,9 +136,12 @@ export class PolicyFeed implements Disposable {
     while (this.#isStale && !this.#closing.signal.aborted) {
       this.#isStale = false;
       const revision = this.#options.store.revision();
+      const writtenAt = this.#writtenAt;
+      this.#writtenAt = undefined;
       try {
         await this.#mirror.refresh();
         await this.#compile(revision);
+        if (writtenAt !== undefined) this.#options.onPropagated?.(this.#options.stopwatch() - writtenAt);
       } catch (error) {
         if (this.#closing.signal.aborted) return;
         this.#failures++;
@@ -137,6 +155,7 @@ export class PolicyFeed implements Disposable {
       const waiting = [...this.#waiting];
       this.#waiting.clear();
       for (const wake of waiting) wake();
+      for (const listener of this.#listeners) listener();
     }
   }
 

@@ -1,6 +1,8 @@
 import { type AppliedResource, applyResources } from '../../../operations/apply-resource.ts';
 import { deleteResource } from '../../../operations/delete-resource.ts';
 import { getResource, listResources, toDocument } from '../../../operations/get-resource.ts';
+import type { StoredResource } from '../../../operations/ports/index.ts';
+import { conditionsOf } from '../../../operations/resource-conditions.ts';
 import { adminErrors } from '../errors.ts';
 import type { AdminParts } from '../parts.ts';
 import { type AdminCall, type AdminRoute, route } from '../route.ts';
@@ -9,7 +11,8 @@ import * as s from '../schemas.ts';
 const document = {
   type: 'object',
   additionalProperties: true,
-  description: 'The document as it was applied, with `metadata.resourceVersion` and its age.',
+  description:
+    'The document as it was applied, with `metadata.resourceVersion`, its age, and `status.conditions`: Accepted, and Programmed with the count of enforcers.',
 };
 const dnsName = { maxLength: 253, pattern: '^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$' };
 const key = {
@@ -52,6 +55,7 @@ interface ApplyBody {
   file?: string;
   namespace?: string;
   dryRun?: boolean;
+  shadow?: boolean;
 }
 
 async function apply(
@@ -83,7 +87,14 @@ function readCondition(headers: AdminCall<never, never, never>['headers']): bigi
   return BigInt(version);
 }
 
-function listRoute({ store }: AdminParts): AdminRoute {
+/** With what became of it: conditions as Kubernetes writes them. */
+function documentOf(parts: AdminParts, stored: StoredResource) {
+  const { policyFeed: feed, enforcers } = parts;
+  return toDocument(stored, conditionsOf(stored, { feed, enforcers }));
+}
+
+function listRoute(parts: AdminParts): AdminRoute {
+  const { store } = parts;
   return route<unknown, { kind?: string; namespace?: string }>({
     method: 'GET',
     url: '/resources',
@@ -98,12 +109,13 @@ function listRoute({ store }: AdminParts): AdminRoute {
       apiVersion: s.apiVersion,
       kind: 'ResourceList',
       revision: String(store.resources.revision()),
-      items: (await listResources(store.resources, query)).map(toDocument),
+      items: (await listResources(store.resources, query)).map((stored) => documentOf(parts, stored)),
     }),
   });
 }
 
-function getRoute({ store }: AdminParts): AdminRoute {
+function getRoute(parts: AdminParts): AdminRoute {
+  const { store } = parts;
   return route<Key>({
     method: 'GET',
     url: '/resources/:kind/:namespace/:name',
@@ -114,7 +126,7 @@ function getRoute({ store }: AdminParts): AdminRoute {
     handle: async ({ params, reply }) => {
       const found = await getResource(store.resources, params);
       reply.header('etag', `"${found.version}"`);
-      return toDocument(found);
+      return documentOf(parts, found);
     },
   });
 }
@@ -134,8 +146,9 @@ function applyRoute(parts: AdminParts): AdminRoute {
           file: s.text('The name that findings carry.', { maxLength: 1_024 }),
           namespace: s.text('The namespace of documents that name none.', dnsName),
           dryRun: s.flag('Say what would happen and change nothing.'),
+          shadow: s.flag('Store authorization policies as dry-run, whatever they say.'),
         },
-        ['file', 'namespace', 'dryRun'],
+        ['file', 'namespace', 'dryRun', 'shadow'],
       ),
       answer: applied,
     },
@@ -145,6 +158,7 @@ function applyRoute(parts: AdminParts): AdminRoute {
         file: call.body.file ?? 'request',
         defaultNamespace: call.body.namespace ?? 'default',
         dryRun: call.body.dryRun ?? false,
+        shadow: call.body.shadow,
       }),
   });
 }
