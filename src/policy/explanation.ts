@@ -108,6 +108,8 @@ export type PolicyChange =
 
 export interface Explanation {
   readonly decision: Decision;
+  /** All of it in one sentence: what decided, and for a default deny what came nearest. */
+  readonly sentence: string;
   readonly stages: readonly StageTrace[];
   readonly nearestMiss?: NearestMiss | undefined;
   readonly suggestions: readonly Suggestion[];

@@ -35,6 +35,8 @@ export { type KeySetSource, verifyRequestTokens } from './evaluate/verify-tokens
 export { changeResources } from './explain/change-policy.ts';
 export { changeRequest } from './explain/change-request.ts';
 export { explain } from './explain/explain.ts';
+export { inOwnWords } from './explain/own-words.ts';
+export { clauseWords, isNegated } from './explain/sentence.ts';
 export type {
   ClauseTrace,
   EffectivePeerAuthentication,

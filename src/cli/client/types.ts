@@ -1,4 +1,5 @@
 import type { DecisionRecord } from '../../operations/decisions/index.ts';
+import type { AppliedPolicy, EffectivePeerAuthentication } from '../../policy/index.ts';
 
 /** What the admin API answers, as far as the verbs read it. The shapes are in docs/reference/api.md. */
 
@@ -166,4 +167,12 @@ export interface StatusJson {
   readonly notices: readonly { code: string; message: string; next: string }[];
   readonly store: { certificates: number; auditSequence: number; revision: string };
   readonly version: Readonly<Record<string, string>>;
+}
+
+export interface WorkloadPolicyJson {
+  readonly namespace: string;
+  readonly name: string;
+  readonly revision: string;
+  readonly mtls: readonly EffectivePeerAuthentication[];
+  readonly policies: readonly AppliedPolicy[];
 }

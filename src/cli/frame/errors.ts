@@ -41,6 +41,16 @@ export const cliErrors = defineErrors({
     message: 'the server sent an answer this client does not understand',
     next: 'compare `castellan version` with the version of the server',
   },
+  POLICY_FILES_REFUSED: {
+    kind: 'invalid',
+    message: 'the policies in the files have errors: nothing was decided',
+    next: 'correct them as said above; castellan lint FILES says why each matters',
+  },
+  NO_POLICY_TESTS: {
+    kind: 'invalid',
+    message: 'there is no PolicyTest among the files',
+    next: 'write one beside the policies: castellan help test',
+  },
   CERTIFICATE_WRONG: {
     kind: 'internal',
     message: 'the certificate that came back is not what was asked for, and was not written',

@@ -1,10 +1,11 @@
 import { isCastellanError } from '../../base/errors.ts';
-import type { Explanation, PolicyTrace, RuleTrace } from '../../policy/index.ts';
+import type { Explanation } from '../../policy/index.ts';
 import type { AdminClient } from '../client/admin-client.ts';
 import type { DecisionJson } from '../client/types.ts';
 import { formatRelative } from '../frame/times.ts';
 import type { VerbContext } from '../frame/verb.ts';
 import { printable } from '../frame/width.ts';
+import { describeStages } from '../policy/explanation-text.ts';
 
 export interface DecisionExplanationJson {
   readonly record: DecisionJson;
@@ -27,7 +28,8 @@ export async function findDecision(
 }
 
 /** experience.md §4.1: who, what, then the stages in order, then what would change it. */
-export function describeDecision({ io, style }: VerbContext, found: DecisionExplanationJson): string {
+export function describeDecision(context: VerbContext, found: DecisionExplanationJson): string {
+  const { io, style } = context;
   const { record, explanation, caveats, today } = found;
   const mark = record.decision === 'deny' ? style.bad : style.ok;
   const when = formatRelative(Date.parse(record.at), io.now());
@@ -43,7 +45,10 @@ export function describeDecision({ io, style }: VerbContext, found: DecisionExpl
   lines.push(`  asked  by ${printable(record.proxy ?? 'a proxy that is not bound')} (${record.dialect})`);
   if (record.detail !== undefined) lines.push(`  why    ${printable(record.detail)}`);
   for (const note of record.notes) lines.push(`  note   ${printable(note)}`);
-  if (explanation !== undefined) lines.push(...describeStages(explanation, style));
+  if (explanation !== undefined) {
+    lines.push(`  so     ${printable(explanation.sentence)}`);
+    lines.push(...describeStages(context, explanation));
+  }
   for (const caveat of caveats) lines.push(`  ${style.warning} ${printable(caveat)}`);
   if (today !== undefined)
     lines.push(
@@ -61,34 +66,4 @@ function who({ request }: DecisionJson): string {
   if (request.peerProblem !== undefined)
     return `nobody: the certificate is no proof (${request.peerProblem})${from}`;
   return `nobody: ${request.tls === 'none' ? 'plaintext' : 'no client certificate'}${from}`;
-}
-
-function describeStages(explanation: Explanation, style: VerbContext['style']): readonly string[] {
-  const lines: string[] = [];
-  for (const [index, stage] of explanation.stages.entries()) {
-    lines.push(
-      `  ${index + 1} ${stage.stage.padEnd(22)} ${printable(stage.summary)}${stage.reached ? '' : '   (not reached)'}`,
-    );
-    for (const trace of stage.policies) lines.push(...describePolicy(trace, style));
-  }
-  const { nearestMiss, suggestions } = explanation;
-  if (nearestMiss !== undefined) {
-    lines.push(`  nearest ${printable(nearestMiss.id)}`);
-    for (const { field, wanted, got } of nearestMiss.failed)
-      lines.push(
-        `    ${style.bad} ${field}   wanted ${printable(wanted.join(', '))}   got ${printable(got.join(', ') || 'nothing')}`,
-      );
-  }
-  for (const [index, suggestion] of suggestions.slice(0, 3).entries())
-    lines.push(`  ${index === 0 ? 'To change it  ' : '           or '} ${printable(suggestion.text)}`);
-  return lines;
-}
-
-function describePolicy(trace: PolicyTrace, style: VerbContext['style']): readonly string[] {
-  return trace.rules.filter(({ matched }) => matched).map((rule) => describeRule(rule, trace, style));
-}
-
-function describeRule(rule: RuleTrace, trace: PolicyTrace, style: VerbContext['style']): string {
-  const shadow = trace.dryRun ? ' (dry run)' : '';
-  return `      ${style.ok} ${trace.action} ${printable(rule.id)} matched${shadow}`;
 }

@@ -6,8 +6,11 @@ import { formatRelative } from '../frame/times.ts';
 import { usageError } from '../frame/usage.ts';
 import type { Verb, VerbContext } from '../frame/verb.ts';
 import { printable } from '../frame/width.ts';
+import { collect } from '../policy/open.ts';
+import { declareRequestFlags } from '../policy/request-flags.ts';
 import { describeDecision, findDecision } from './explain-decision.ts';
 import { explainFinding } from './explain-finding.ts';
+import { type ExplainRequestOptions, explainRequest } from './explain-request.ts';
 
 function describe({ io, style }: VerbContext, found: ExplanationJson): string {
   const { refusal } = found;
@@ -34,6 +37,9 @@ function describe({ io, style }: VerbContext, found: ExplanationJson): string {
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
+
+const requestExample = 'castellan explain -f policies/ --from shop/web --to cart:8080 GET /items';
+const help = `\nExample: ${requestExample}\n-o wide shows every policy, rule and clause.\nExit code 1: the request is denied or was refused, or nothing is known about it.`;
 
 /** An error code of ours: what it means, from the catalogue, without a server. */
 async function explainCode(context: VerbContext, code: string): Promise<boolean> {
@@ -65,29 +71,40 @@ export const explain: Verb = {
   configure: (command, frame) => {
     command
       .argument(
-        '<id>',
-        'a decision id, a request id, a finding such as CAS0104, or an error code such as SERVER_UNREACHABLE',
+        '[words...]',
+        'a decision id, a request id, a finding such as CAS0104, an error code such as SERVER_UNREACHABLE; or, with -f, METHOD and PATH of a request',
       )
-      .addHelpText('after', '\nExit code 1: the request was refused, or nothing is known about it.')
-      .action(
-        frame.action(async (context, [id = '']) => {
-          if (/^CAS[0-9]{4}$/.test(id)) return explainFinding(context, id);
-          if (/^[A-Z][A-Z0-9_]*$/.test(id) && (await explainCode(context, id))) return undefined;
-          if (/^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$/.test(id))
-            throw usageError(`there is no error code \`${id}\``, 'see docs/reference/errors.md');
-          if (!/^[0-9A-Za-z_-]{4,64}$/.test(id)) throw usageError(`\`${id}\` is neither an id nor a code`);
-          const client = connect(context);
-          const decision = /^[0-9A-Z]{26}$/.test(id) ? await findDecision(client, id) : undefined;
-          if (decision !== undefined) {
-            if (context.out.isStructured) context.out.document(decision);
-            else context.out.line(describeDecision(context, decision));
-            return decision.record.decision === 'deny' ? exitCodes.no : undefined;
-          }
-          const found = await client.get<ExplanationJson>(`/requests/${id}`);
-          if (context.out.isStructured) context.out.document(found);
-          else context.out.line(describe(context, found));
-          return found.outcome === 'refused' ? exitCodes.no : undefined;
-        }),
+      .usage('ID | -f FILE... --from ID|none --to WORKLOAD[:PORT] [METHOD PATH]')
+      .option(
+        '-f, --filename <file>',
+        'policies in files decide, without a server; may be repeated',
+        collect,
+        [],
       );
+    declareRequestFlags(command);
+    command.addHelpText('after', help).action(
+      frame.action<ExplainRequestOptions>(async (context, words, options) => {
+        if (options.filename.length > 0) return explainRequest(context, words, options);
+        const [id = '', ...more] = words;
+        if (id === '' || more.length > 0)
+          throw usageError('what to explain is an id or a code; a request needs policies', requestExample);
+        if (/^CAS[0-9]{4}$/.test(id)) return explainFinding(context, id);
+        if (/^[A-Z][A-Z0-9_]*$/.test(id) && (await explainCode(context, id))) return undefined;
+        if (/^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$/.test(id))
+          throw usageError(`there is no error code \`${id}\``, 'see docs/reference/errors.md');
+        if (!/^[0-9A-Za-z_-]{4,64}$/.test(id)) throw usageError(`\`${id}\` is neither an id nor a code`);
+        const client = connect(context);
+        const decision = /^[0-9A-Z]{26}$/.test(id) ? await findDecision(client, id) : undefined;
+        if (decision !== undefined) {
+          if (context.out.isStructured) context.out.document(decision);
+          else context.out.line(describeDecision(context, decision));
+          return decision.record.decision === 'deny' ? exitCodes.no : undefined;
+        }
+        const found = await client.get<ExplanationJson>(`/requests/${id}`);
+        if (context.out.isStructured) context.out.document(found);
+        else context.out.line(describe(context, found));
+        return found.outcome === 'refused' ? exitCodes.no : undefined;
+      }),
+    );
   },
 };

@@ -57,6 +57,18 @@ export const verbs: readonly VerbEntry[] = [
     load: async () => (await import('./lint.ts')).lint,
   },
   {
+    name: 'test',
+    summary: 'run PolicyTests: who may do what, checked against the policies in files',
+    group: 'Policy',
+    load: async () => (await import('./test.ts')).test,
+  },
+  {
+    name: 'diff',
+    summary: 'say what a change of policies does: who gains access and who loses it',
+    group: 'Policy',
+    load: async () => (await import('./diff.ts')).diff,
+  },
+  {
     name: 'convert',
     summary: 'write authentication and RBAC policies of Istio 1.0 to 1.4 as policies of today',
     group: 'Policy',
@@ -73,6 +85,12 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'list identities, roots, tokens, audit entries, settings and resources',
     group: 'Operate',
     load: async () => (await import('./get.ts')).get,
+  },
+  {
+    name: 'describe',
+    summary: 'show what applies to a workload: mutual TLS by port, policies in order',
+    group: 'Operate',
+    load: async () => (await import('./describe.ts')).describe,
   },
   {
     name: 'check',

@@ -14,6 +14,7 @@ export { checkErrors } from './errors.ts';
 export { contextKeys, type FoundWorkload, findWorkload } from './find-workload.ts';
 export type { CheckOutcome, FoundBy } from './outcome.ts';
 export { PeerIdentities, type PeerTrust, type PeerVerdict } from './peer-identity.ts';
+export { protocolOf, protocolOfName } from './port-protocol.ts';
 export type { CustomAuthorizer, DecidedCheck, DecisionObserver, RequestTokens } from './ports.ts';
 export { ProviderCircuit, type ProviderCircuitOptions, type ProviderOutcome } from './provider-circuit.ts';
 export {

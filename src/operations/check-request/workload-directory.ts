@@ -1,6 +1,7 @@
 import { parseIp } from '../../base/ip.ts';
 import type { PortProtocol, WorkloadFacts } from '../../policy/index.ts';
 import type { AnyResource, ServiceEntry, WorkloadEntry } from '../../resources/index.ts';
+import { protocolOf, protocolOfName } from './port-protocol.ts';
 
 /** A workload that a WorkloadEntry names. One object each, so that what a snapshot works out for it is kept. */
 export interface KnownWorkload {
@@ -103,20 +104,4 @@ function addServicePorts(
     const protocol = protocolOf(port.protocol ?? '');
     if (protocol !== 'auto') ports.set(target, protocol);
   }
-}
-
-const httpProtocols: ReadonlySet<string> = new Set(['http', 'http2', 'grpc', 'grpc-web', 'http_proxy']);
-const tcpProtocols: ReadonlySet<string> = new Set(['tcp', 'tls', 'https', 'mongo', 'mysql', 'redis', 'udp']);
-
-function protocolOf(text: string): PortProtocol {
-  const word = text.toLowerCase();
-  if (httpProtocols.has(word)) return 'http';
-  return tcpProtocols.has(word) ? 'tcp' : 'auto';
-}
-
-/** Istio's convention: `<protocol>` or `<protocol>-<suffix>`. */
-function protocolOfName(name: string): PortProtocol {
-  if (name === 'grpc-web' || name.startsWith('grpc-web-')) return 'http';
-  const dash = name.indexOf('-');
-  return protocolOf(dash === -1 ? name : name.slice(0, dash));
 }

@@ -124,7 +124,8 @@ export function recordOf(check: DecidedCheck, weight: number): DecisionRecord {
   };
 }
 
-function recordRequest(request: AuthzRequest, masked: string[]): RecordedRequest {
+/** A request as plain data; what was masked is added to the list. */
+export function recordRequest(request: AuthzRequest, masked: string[]): RecordedRequest {
   const { connection, destination, http } = request;
   const { labels, ports, namespace, name, serviceAccount, proxy, gatewayName } = destination;
   return {

@@ -8,6 +8,7 @@ import { modeAtPort } from '../query/effective-mtls.ts';
 import { type ExampleScope, matchingChanges, otherChanges, targetOf } from '../query/examples.ts';
 import { changeRequest } from './change-request.ts';
 import { type Miss, nearestEntry } from './nearest.ts';
+import { inOwnWords } from './own-words.ts';
 
 /** Changes that may flip a decision. They are guesses: whoever takes one asks `evaluate` first. */
 
@@ -199,14 +200,14 @@ function* widenings({ rule, trace }: Miss): Generator<PolicySuggestion> {
   const [only, ...others] = places;
   if (only === undefined || others.length > 0) return;
   const { clause, at } = only;
-  const values = clause.got.map((value) => value);
+  const values = inOwnWords(clause.field, clause.got);
   if (values.length === 0 || clause.field.includes('.not')) return;
   const { ref: policy } = rule.policy;
   yield {
     kind: 'policy',
     text: `add \`${values.join('`, `')}\` to ${clause.field} of ${policy.namespace}/${policy.name}, rule ${rule.index}`,
     policy,
-    change: { do: 'add-values', rule: rule.index, at, values: asWritten(clause, values) },
+    change: { do: 'add-values', rule: rule.index, at, values },
   };
 }
 
@@ -224,15 +225,6 @@ function entryPlaces(
     clause,
     at: `${list}[${entry?.index ?? 0}].${clause.field}`,
   }));
-}
-
-/** The request's value in the form in which the field is written: a namespace, an account, not the whole principal. */
-function asWritten({ field }: ClauseTrace, values: readonly string[]): readonly string[] {
-  const parts = values.map((value) => value.split('/'));
-  if (field.endsWith('.namespaces')) return parts.map((segments) => segments[2] ?? '');
-  if (field.endsWith('.serviceAccounts')) return parts.map((segments) => `${segments[2]}/${segments[4]}`);
-  if (field.endsWith('.trustDomains')) return parts.map((segments) => segments[0] ?? '');
-  return values;
 }
 
 /** A rule for just this request. */

@@ -1,7 +1,7 @@
 import type { CompiledPolicy } from '../compile/authorization.ts';
 import { compareText } from '../compile/budget.ts';
 import type { Decision, Stage } from '../decision.ts';
-import { stages } from '../decision.ts';
+import { stages as stageOrder } from '../decision.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
 import { authenticateRequest, normalise } from '../evaluate/stages.ts';
 import { EvaluationState } from '../evaluate/state.ts';
@@ -12,15 +12,20 @@ import type { AuthzRequest } from '../request.ts';
 import type { PolicySnapshot } from '../snapshot.ts';
 import type { PolicyAction } from '../source.ts';
 import { describeMiss, nearestMisses } from './nearest.ts';
+import { sentenceOf } from './sentence.ts';
 import { suggest } from './suggest.ts';
 import { tracePolicy } from './trace.ts';
 
 /**
  * Everything about one decision (experience.md §4.6): it is made by `evaluate` itself, and the traces ask the same
  * compiled clauses, so the two cannot disagree. Stages that were not reached are traced as they would have seen the
- * request.
+ * request. Suggestions are what costs: `suggest: false` leaves them out.
  */
-export function explain(snapshot: PolicySnapshot, request: AuthzRequest): Explanation {
+export function explain(
+  snapshot: PolicySnapshot,
+  request: AuthzRequest,
+  options: { readonly suggest?: boolean } = {},
+): Explanation {
   const decision = evaluate(snapshot, request);
   const state = stateForTraces(snapshot, request);
   const isReached = reachedUpTo(decision.stage);
@@ -37,20 +42,33 @@ export function explain(snapshot: PolicySnapshot, request: AuthzRequest): Explan
     policies,
     tokens: name === 'request_authentication' ? traceTokens(state) : [],
   });
+  const stages: readonly StageTrace[] = [
+    stage('peer_authentication', peerSummary(state, decision)),
+    stage('normalisation', pathSummary(state, decision)),
+    stage('custom', summarise(custom, 'CUSTOM'), custom),
+    stage('request_authentication', tokenSummary(state, decision)),
+    ...(['deny', 'allow'] as const).map((name) => {
+      const policies = tracePolicies(state, name === 'deny' ? ['AUDIT', 'DENY'] : ['ALLOW']);
+      return stage(name, summarise(policies, name === 'deny' ? 'DENY' : 'ALLOW'), policies);
+    }),
+  ];
+  const nearestMiss = nearest && describeMiss(nearest);
   return {
     decision,
-    stages: [
-      stage('peer_authentication', peerSummary(state, decision)),
-      stage('normalisation', pathSummary(state, decision)),
-      stage('custom', summarise(custom, 'CUSTOM'), custom),
-      stage('request_authentication', tokenSummary(state, decision)),
-      ...(['deny', 'allow'] as const).map((name) => {
-        const policies = tracePolicies(state, name === 'deny' ? ['AUDIT', 'DENY'] : ['ALLOW']);
-        return stage(name, summarise(policies, name === 'deny' ? 'DENY' : 'ALLOW'), policies);
-      }),
-    ],
-    nearestMiss: nearest && describeMiss(nearest),
-    suggestions: decision.reason === 'internal_error' ? [] : suggest(decision, state, misses),
+    sentence: sentenceOf({
+      decision,
+      stages,
+      nearestMiss,
+      request,
+      view: state.view,
+      settings: snapshot.settings,
+    }),
+    stages,
+    nearestMiss,
+    suggestions:
+      options.suggest === false || decision.reason === 'internal_error'
+        ? []
+        : suggest(decision, state, misses),
     facts: factsOf(state),
     revision: snapshot.revision,
   };
@@ -69,7 +87,7 @@ function stateForTraces(snapshot: PolicySnapshot, request: AuthzRequest): Evalua
 }
 
 function reachedUpTo(last: Stage): (stage: Stage) => boolean {
-  return (stage) => stages.indexOf(stage) <= stages.indexOf(last);
+  return (stage) => stageOrder.indexOf(stage) <= stageOrder.indexOf(last);
 }
 
 function tracePolicies(

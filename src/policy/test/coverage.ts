@@ -1,4 +1,6 @@
+import { type CompiledRule, type Entry, ruleId } from '../compile/authorization.ts';
 import type { Explanation, RuleTrace } from '../explanation.ts';
+import type { PolicySnapshot } from '../snapshot.ts';
 
 export interface Coverage {
   readonly rules: Share;
@@ -14,11 +16,17 @@ export interface Share {
 
 /**
  * Collects what the cases of a test reached: a rule is covered once it matched in a case, a clause once it held.
- * Feed it the explanation of every case.
+ * Tell it the policies, then feed it the explanation of every case.
  */
 export class CoverageCollector {
   readonly #rules = new Map<string, boolean>();
   readonly #clauses = new Map<string, boolean>();
+
+  /** Every rule of a snapshot is to be reached, also one of a policy that no tested workload is selected by. */
+  declare({ internals }: PolicySnapshot): void {
+    for (const { authorization } of internals.entries.values())
+      for (const rule of authorization?.rules ?? []) this.#declareRule(rule);
+  }
 
   add(explanation: Explanation): void {
     for (const { policies } of explanation.stages)
@@ -27,6 +35,18 @@ export class CoverageCollector {
 
   get result(): Coverage {
     return { rules: share(this.#rules), clauses: share(this.#clauses) };
+  }
+
+  #declareRule(rule: CompiledRule): void {
+    const id = ruleId(rule);
+    note(this.#rules, id, false);
+    const groups: readonly (readonly [string, Entry])[] = [
+      ...rule.from.map((entry, index) => [`from[${index}]`, entry] as const),
+      ...rule.to.map((entry, index) => [`to[${index}]`, entry] as const),
+      ['when', rule.when],
+    ];
+    for (const [at, clauses] of groups)
+      for (const clause of clauses) note(this.#clauses, `${id} ${at} ${clause.name}`, false);
   }
 
   #addRule(rule: RuleTrace): void {

@@ -1,5 +1,12 @@
 export { type Coverage, CoverageCollector, type Share } from './coverage.ts';
 export { formatJunit } from './junit.ts';
-export type { CaseResult, Expectation, Mode, PolicyTestCase, PolicyTestDefinition } from './model.ts';
+export type {
+  CaseResult,
+  Expectation,
+  MatrixCell,
+  Mode,
+  PolicyTestCase,
+  PolicyTestDefinition,
+} from './model.ts';
 export { readPolicyTest } from './read.ts';
 export { type Decide, expected, findProblems, runPolicyTest } from './run.ts';

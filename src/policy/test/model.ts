@@ -11,6 +11,16 @@ export interface PolicyTestCase {
   /** Given only where the strict mode differs. */
   readonly expectStrict: Expectation | undefined;
   readonly node: PositionedNode;
+  /** Where in a matrix it stands; undefined for a case that is written out. */
+  readonly cell: MatrixCell | undefined;
+}
+
+export interface MatrixCell {
+  /** Which of the test's matrices. */
+  readonly matrix: number;
+  readonly from: string;
+  readonly to: string;
+  readonly call: string;
 }
 
 /** What is named must be so; what is not named may be anything. */
@@ -41,6 +51,8 @@ export type Mode = 'default' | 'strict';
 
 export interface PolicyTestDefinition {
   readonly title: string;
+  /** Files and directories, relative to the test's own file, whose resources it is about; empty: all that are read. */
+  readonly policies: readonly string[];
   /** Modes in which every case runs; `['default']` unless said otherwise. */
   readonly modes: readonly Mode[];
   /** Istio's feature flags, and our own, under which the cases hold. */
@@ -59,4 +71,5 @@ export interface CaseResult {
   /** One line per expectation that was not met: what was wanted, what was got. */
   readonly problems: readonly string[];
   readonly decision: Decision;
+  readonly cell: MatrixCell | undefined;
 }

@@ -11,9 +11,11 @@ import {
   ScalarNode,
 } from '../../resources/index.ts';
 import type { PortProtocol, ServiceRef, WorkloadFacts } from '../request.ts';
-import type { Mode, PolicyTestCase, PolicyTestDefinition } from './model.ts';
+import type { MatrixCell, Mode, PolicyTestCase, PolicyTestDefinition } from './model.ts';
 import { readExpectation } from './read-expectation.ts';
 import { complain, readRequest, requestFields } from './read-request.ts';
+
+const testFields = ['description', 'policies', 'modes', 'settings', 'workloads', 'cases', 'matrix'];
 
 /** Reads a PolicyTest's spec; findings tell file, line and field of what cannot be used. */
 export function readPolicyTest(test: PolicyTest): {
@@ -23,24 +25,24 @@ export function readPolicyTest(test: PolicyTest): {
   const report = new Report();
   report.title = resourceTitle(test);
   const title = test.metadata.name;
-  const fields = Fields.of(
-    test.spec.node,
-    ['modes', 'settings', 'workloads', 'cases', 'matrix', 'description'],
-    report,
-  );
+  const fields = Fields.of(test.spec.node, testFields, report);
   if (fields === undefined)
     return {
-      definition: { title, modes: [], settings: {}, workloads: new Map(), cases: [] },
+      definition: { title, policies: [], modes: [], settings: {}, workloads: new Map(), cases: [] },
       findings: report.findings,
     };
   fields.text('description');
+  const policies = fields.texts('policies');
   const modes = readModes(fields);
   const settings = fields.object('settings', readFlags) ?? {};
   const workloads = readWorkloads(fields);
   const cases = fields.list('cases', (node, r) => readCase(node, workloads, r)) ?? [];
-  const matrix = fields.list('matrix', (node, r) => readMatrix(node, workloads, r)) ?? [];
+  let matrices = 0;
+  const matrix =
+    fields.list('matrix', (node, r) => readMatrix(node, matrices++, { workloads, report: r })) ?? [];
   const definition = Object.freeze({
     title,
+    policies,
     modes,
     settings,
     workloads,
@@ -158,14 +160,15 @@ function readCase(
     expect,
     expectStrict: fields.object('strict', readExpectation),
     node,
+    cell: undefined,
   };
 }
 
 /** Rows are callers, columns are calls: `expect: {CALLER: [allow, deny]}`. */
 function readMatrix(
   node: PositionedNode,
-  workloads: ReadonlyMap<string, WorkloadFacts>,
-  report: Report,
+  matrix: number,
+  { workloads, report }: { readonly workloads: ReadonlyMap<string, WorkloadFacts>; readonly report: Report },
 ): readonly PolicyTestCase[] | undefined {
   const fields = Fields.of(node, ['to', 'calls', 'expect'], report);
   if (fields === undefined) return undefined;
@@ -188,15 +191,12 @@ function readMatrix(
       const call = calls[i];
       const expect = readExpectation(answer, report);
       if (call === undefined || expect === undefined || readText(answer, report) === undefined) return [];
-      return [matrixCase({ from: key.text, to, call, expect, node: answer }, workloads, fields)];
+      return [matrixCase({ matrix, from: key.text, to, call, expect, node: answer }, workloads, fields)];
     });
   });
 }
 
-interface Cell {
-  readonly from: string;
-  readonly to: string;
-  readonly call: string;
+interface Cell extends MatrixCell {
   readonly expect: PolicyTestCase['expect'];
   readonly node: PositionedNode;
 }
@@ -213,6 +213,7 @@ function matrixCase(
     expect: cell.expect,
     expectStrict: undefined,
     node: cell.node,
+    cell: { matrix: cell.matrix, from: cell.from, to: cell.to, call: cell.call },
   };
 }
 

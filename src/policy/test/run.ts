@@ -20,6 +20,7 @@ export function runPolicyTest(definition: PolicyTestDefinition, decide: Decide):
         passed: problems.length === 0,
         problems,
         decision,
+        cell: one.cell,
       });
     }),
   );
