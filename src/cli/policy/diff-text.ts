@@ -154,7 +154,7 @@ function describeWorkload({ namespace, labels, name, proxy, services, gatewayNam
 
 /** Names that stand for `any other` in examples. */
 function isStandIn(text: string): boolean {
-  return /zq/.test(text) && /-namespace$/.test(text);
+  return text === 'zq-namespace';
 }
 
 /** One line as a person would tell it; with `who`, only the parts that matter there. */

@@ -61,7 +61,7 @@ function plainFacts({ namespace, name, labels, serviceAccount, ports, proxy }: W
 
 /** What the server has in force; it knows the workloads of its WorkloadEntries. */
 async function describeFromServer(context: VerbContext, name: string, options: Options): Promise<undefined> {
-  const [before, after] = name.includes('/') ? name.split('/') : [...name.split('.')].reverse();
+  const [before, after] = name.includes('/') ? name.split('/') : name.split('.').reverse();
   const workload = after ?? before ?? '';
   const namespace = after === undefined ? (options.namespace ?? 'default') : (before ?? '');
   const found = await connect(context).get<WorkloadPolicyJson>(

@@ -1,5 +1,11 @@
 import { recordRequest } from '../../operations/decisions/index.ts';
-import { type Explanation, explain, type PolicySnapshot, providersNeeded } from '../../policy/index.ts';
+import {
+  type Explanation,
+  explain,
+  type JsonData,
+  type PolicySnapshot,
+  providersNeeded,
+} from '../../policy/index.ts';
 import { type ExitCode, exitCodes } from '../frame/exit-codes.ts';
 import { apiVersion } from '../frame/output.ts';
 import type { VerbContext } from '../frame/verb.ts';
@@ -90,7 +96,11 @@ function who({ request: { connection, tokens = [] } }: AskedRequest): string {
   if (token === undefined) return peer;
   if (!token.ok) return `${peer}; with a token that is bad (${token.fault})`;
   const { iss, sub } = token.claims;
-  return `${peer}; with a token of ${String(iss ?? 'nobody')} for ${String(sub ?? 'nobody')}`;
+  return `${peer}; with a token of ${claimText(iss)} for ${claimText(sub)}`;
+}
+
+function claimText(value: JsonData): string {
+  return typeof value === 'string' ? value : value === undefined ? 'nobody' : JSON.stringify(value);
 }
 
 function what({ request, destination }: AskedRequest, { decision }: Explanation): string {

@@ -139,7 +139,7 @@ function missWords({ field, wanted, got: raw, note }: ClauseTrace, request: Auth
   const what = clauseWords(field);
   const wish = isNegated(field) ? `excludes ${what} ${list(wanted)}` : `wants ${what} ${list(wanted)}`;
   if (note === 'needs HTTP') return `${wish}, and this is a plain connection`;
-  if (got.length > 0) return isNegated(field) ? `${wish}` : `${wish}, and it is ${list(got)}`;
+  if (got.length > 0) return isNegated(field) ? wish : `${wish}, and it is ${list(got)}`;
   return `${wish}, and ${absence(field, request)}`;
 }
 
