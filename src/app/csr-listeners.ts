@@ -1,10 +1,13 @@
 import type { Socket } from 'node:net';
 import type { ServingCertificate } from '../authority/index.ts';
+import { agentDoor } from '../endpoints/agent/agent-door.ts';
 import { csrDoor } from '../endpoints/csr/csr-door.ts';
 import { caServiceName, healthDoor } from '../endpoints/health/health-door.ts';
 import { reflectionDoors } from '../endpoints/reflection/reflection-door.ts';
 import { HealthBoard } from '../operations/health-board.ts';
 import type { IssueSvid } from '../operations/issue-svid/index.ts';
+import { wireErrors } from '../wire/errors.ts';
+import { AgentService } from '../wire/gen/castellan/agent/v1/agent_pb.js';
 import { Health } from '../wire/gen/grpc/health/v1/health_pb.js';
 import { IstioCertificateService } from '../wire/gen/istio/v1/auth/ca_pb.js';
 import { type ConnectionFacts, ConnectionTable } from '../wire/grpc/connections.ts';
@@ -13,6 +16,7 @@ import { grpcServer } from '../wire/grpc/server.ts';
 import { listenTls, type PeerVerdict } from '../wire/tls/listener.ts';
 import { listenPlaintext } from '../wire/tls/plaintext-listener.ts';
 import { validatePath } from '../x509/index.ts';
+import type { Agents } from './agents.ts';
 import type { Environment } from './environment.ts';
 import { keepPeersHonest } from './peer-upkeep.ts';
 import type { Settings } from './settings/index.ts';
@@ -24,6 +28,7 @@ export interface CsrListenerParts {
   readonly state: State;
   readonly serving: ServingCertificate;
   readonly issue: IssueSvid;
+  readonly agents: Agents;
   /** For tests of limits. */
   readonly grpcLimits?: Partial<GrpcLimits> | undefined;
 }
@@ -50,8 +55,9 @@ export async function openCsrListeners(parts: CsrListenerParts): Promise<CsrList
     limits: { maxConcurrentStreams: settings.limits.maxConcurrentStreams, ...parts.grpcLimits },
     services: [
       csrDoor({ issue: parts.issue, connections, clock, random }),
+      agentDoor({ ...parts.agents, connections, clock, random }),
       healthDoor(health),
-      ...(settings.reflection ? await reflectionDoors([IstioCertificateService, Health]) : []),
+      ...(settings.reflection ? await reflectionDoors([IstioCertificateService, AgentService, Health]) : []),
     ],
   });
   const onConnection = (socket: Socket, facts: ConnectionFacts) => {
@@ -86,6 +92,7 @@ export async function openCsrListeners(parts: CsrListenerParts): Promise<CsrList
       upkeep[Symbol.dispose]();
       tls.close();
       plaintext?.close();
+      parts.agents.sync.endAll(wireErrors.SERVER_DRAINING());
       await server.drain(graceMs);
     },
   };

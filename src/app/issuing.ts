@@ -1,5 +1,5 @@
 import type { Metrics } from '../adapters/telemetry/index.ts';
-import { impersonationRules } from '../identity/index.ts';
+import { type Authenticator, clientCertificateAuthenticator, impersonationRules } from '../identity/index.ts';
 import type { KeySetKeeper } from '../jwt/index.ts';
 import {
   type IssueMetrics,
@@ -23,6 +23,9 @@ export interface Issuing {
   readonly issue: IssueSvid;
   readonly issueLocally: (operator: Operator, request: LocalIssueRequest) => Promise<LocalIssuance>;
   readonly keySets: readonly KeySetKeeper[];
+  readonly registrations: Registrations;
+  /** Judges certificates of connections, and nothing else. */
+  readonly certificates: Authenticator;
 }
 
 export interface IssuingParts {
@@ -48,6 +51,7 @@ export async function openIssuing(parts: IssuingParts): Promise<Issuing> {
   const standing = new RecordedStanding({
     issuances: store.issuances,
     revocations: store.revocations,
+    nodes: store.nodes,
     registrations: () => registrations.current(),
     identity: () => store.identity(),
     clock,
@@ -85,6 +89,8 @@ export async function openIssuing(parts: IssuingParts): Promise<Issuing> {
   return {
     issue,
     keySets,
+    registrations,
+    certificates: clientCertificateAuthenticator({ trustDomain, standing }),
     issueLocally: (operator, request) =>
       issueLocally({ ...signing, trustDomain, keyPolicy }, operator, request),
   };

@@ -9,6 +9,7 @@ import type { DirectorySource } from '../operations/policy-directory/index.ts';
 import type { Store } from '../operations/ports/index.ts';
 import type { GrpcLimits } from '../wire/grpc/limits.ts';
 import { openAdminDoors, portOf } from './admin.ts';
+import { type Agents, noPolicyForAgents, openAgents } from './agents.ts';
 import { openCheckDoors } from './check-doors.ts';
 import { type Checks, openChecks } from './checks.ts';
 import { type CsrListeners, openCsrListeners } from './csr-listeners.ts';
@@ -39,6 +40,7 @@ export interface RunningServer extends AsyncDisposable {
   readonly state: State;
   readonly csr: CsrListeners;
   readonly checks: Checks;
+  readonly agents: Agents;
   /** Not ready from now on; after the shutdown delay no new connections, open calls may end, then everything closes. */
   close(): Promise<void>;
 }
@@ -72,6 +74,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     endpoints,
     csr,
     checks: core.checks,
+    agents: core.agents,
     state: core.state,
     notices: [...loaded.notices, ...warnings],
     close: closeOnce,
@@ -86,6 +89,7 @@ interface Core {
   readonly issuing: Issuing;
   readonly directory: DirectorySource | undefined;
   readonly checks: Checks;
+  readonly agents: Agents;
   readonly metrics: Metrics;
   readonly readiness: readonly HealthCheck[];
   readonly build: BuildInfo;
@@ -102,6 +106,15 @@ async function openCore(options: ServerOptions, stack: AsyncDisposableStack): Pr
   const issuing = await openIssuing({ settings, environment, state, metrics, stack });
   const directory = await openPolicyDirectory({ settings, environment, state, metrics, stack });
   const checks = await openChecks({ settings, environment, state, metrics, stack });
+  const agents = await openAgents({
+    settings,
+    environment,
+    state,
+    issuing,
+    metrics,
+    policy: noPolicyForAgents,
+    stack,
+  });
   const lifecycle = { isDraining: false };
   const readiness = readinessChecks({
     state,
@@ -112,7 +125,7 @@ async function openCore(options: ServerOptions, stack: AsyncDisposableStack): Pr
   sampleState(metrics, state, environment.clock);
   sampleKeySets(metrics, issuing.keySets, environment.clock);
   stack.use(keepRecordsPruned(state.store, settings.retention, environment));
-  return { state, serving, issuing, directory, checks, metrics, readiness, build, lifecycle };
+  return { state, serving, issuing, directory, checks, agents, metrics, readiness, build, lifecycle };
 }
 
 async function openDoors(
@@ -124,7 +137,15 @@ async function openDoors(
   const { settings, shown } = loaded;
   const { state, serving, issuing, readiness, build, lifecycle } = core;
   const { issue } = issuing;
-  const csr = await openCsrListeners({ settings, environment, state, serving, issue, grpcLimits });
+  const csr = await openCsrListeners({
+    settings,
+    environment,
+    state,
+    serving,
+    issue,
+    agents: core.agents,
+    grpcLimits,
+  });
   // A start that fails half-way has no calls to wait for.
   stack.defer(() => csr.drain(lifecycle.isDraining ? drainMs : 0));
   const doors = await openCheckDoors({ settings, environment, state, serving, checks: core.checks });

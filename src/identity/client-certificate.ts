@@ -13,7 +13,7 @@ export type Standing =
   | { readonly standing: 'good' }
   | {
       readonly standing: 'refused';
-      readonly reason: 'not-on-record' | 'expired' | 'revoked' | 'not-registered';
+      readonly reason: 'not-on-record' | 'expired' | 'revoked' | 'not-registered' | 'not-attested';
       readonly detail: string;
     }
   | { readonly standing: 'unavailable'; readonly detail: string };

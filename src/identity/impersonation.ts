@@ -1,5 +1,6 @@
 import { isReservedId, SpiffeId, type TrustDomain, workloadAccount } from '../spiffe/index.ts';
 import type { Caller } from './evidence.ts';
+import { isNodeId } from './node-id.ts';
 import type { Account, NodeRegistry } from './node-registry.ts';
 
 export interface ImpersonationRules {
@@ -64,9 +65,7 @@ export function decideImpersonation(
 /** The node SVID by which the caller came, if it did: an agent. */
 function nodeIdentity(caller: Caller, trustDomain: TrustDomain): SpiffeId | undefined {
   if (caller.method !== 'client_cert') return undefined;
-  return caller.identities.find(
-    (id) => id.trustDomain === trustDomain && id.path.startsWith('/castellan/agent/'),
-  );
+  return caller.identities.find((id) => isNodeId(id, trustDomain));
 }
 
 function decideForTrustedAccount(

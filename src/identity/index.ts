@@ -42,6 +42,7 @@ export {
   joinTokenAuthenticator,
   mintJoinToken,
 } from './join-token.ts';
+export { joinTokenNodeAttestor } from './join-token-node.ts';
 export {
   type IdentityMapping,
   type JwtIssuer,
@@ -49,7 +50,15 @@ export {
   jwtIssuer,
   jwtIssuersAuthenticator,
 } from './jwt-issuers.ts';
+export type {
+  NodeAttestation,
+  NodeAttestationCall,
+  NodeAttestor,
+  NodeEvidence,
+} from './node-attestation.ts';
+export { isNodeId, type NodeMethod, nodeId, nodeMethods } from './node-id.ts';
 export { type Account, type Instance, type NodeRegistry, RegistrationIndex } from './node-registry.ts';
+export { proofMessage, signProof, verifyProof } from './proof-of-possession.ts';
 export { entitledIdentities, mayBeRegistered, type Registration } from './registration.ts';
 export {
   type TokenReviewer,

@@ -16,6 +16,9 @@ import {
 /** 256 bits in base64url. */
 const shape = /^castellan_join_[A-Za-z0-9_-]{43}$/;
 
+/** True for a text that could be a token of ours. */
+export const isJoinTokenShape = (token: string): boolean => shape.test(token);
+
 /** What the store knows a token by: it never holds the token itself. Lower-case hexadecimal SHA-256. */
 export function hashJoinToken(token: string): string {
   return createHash('sha256').update(token).digest('hex');

@@ -61,6 +61,16 @@ export const operatorErrors = defineErrors({
     message: 'the identity is in another trust domain',
     next: 'use the trust domain of this authority: castellan get roots',
   },
+  AGENT_NAME_MALFORMED: {
+    kind: 'invalid',
+    message: 'not the name of an agent',
+    next: 'use letters, digits, dot, dash and underscore, such as web-1, or leave the name out',
+  },
+  JOIN_TOKEN_FOR_ONE: {
+    kind: 'invalid',
+    message: 'a join token is for a workload or for an agent, not for both and not for neither',
+    next: 'castellan token create --for SPIFFE_ID, or castellan token create --agent [NAME]',
+  },
   LIFETIME_OUT_OF_RANGE: {
     kind: 'invalid',
     message: 'the lifetime is outside what is allowed here',

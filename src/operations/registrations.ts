@@ -21,6 +21,10 @@ export interface RegistrationView {
   isRegistered(spiffeId: string): boolean;
   /** DNS names that certificates of this identity may carry when they are asked for (C21). */
   dnsNamesOf(spiffeId: string): readonly string[];
+  /** What is registered under a parent, directly or through registrations in between, by name. */
+  under(parentId: string): readonly Registration[];
+  /** When the first of them ends; Infinity when none does. */
+  readonly until: number;
 }
 
 export interface RegistrationsDeps {
@@ -37,8 +41,9 @@ const kind = 'IdentityRegistration';
 export class Registrations implements Disposable {
   readonly #deps: RegistrationsDeps;
   readonly #byName = new Map<string, IdentityRegistration>();
+  readonly #listeners = new Set<() => void>();
   #subscription: Disposable | undefined;
-  #view: { readonly value: RegistrationView; readonly until: number } | undefined;
+  #view: RegistrationView | undefined;
 
   private constructor(deps: RegistrationsDeps) {
     this.#deps = deps;
@@ -51,6 +56,8 @@ export class Registrations implements Disposable {
       for (const change of changes)
         if ('put' in change) registrations.#put(change.put);
         else registrations.#remove(change.delete);
+      if (changes.some((change) => ('put' in change ? change.put : change.delete).kind === kind))
+        for (const listener of registrations.#listeners) listener();
     });
     for (const stored of await deps.resources.list(kind)) registrations.#put(stored);
     return registrations;
@@ -64,7 +71,13 @@ export class Registrations implements Disposable {
   current(): RegistrationView {
     const now = this.#deps.clock.now();
     if (this.#view === undefined || now >= this.#view.until) this.#view = this.#build(now);
-    return this.#view.value;
+    return this.#view;
+  }
+
+  /** Called after each write of registrations, with `current()` already moved on. */
+  watch(listener: () => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
   #put(draft: Pick<StoredResource, 'kind' | 'namespace' | 'name' | 'content'>): void {
@@ -87,7 +100,7 @@ export class Registrations implements Disposable {
     this.#view = undefined;
   }
 
-  #build(now: number): { value: RegistrationView; until: number } {
+  #build(now: number): RegistrationView {
     const { clusterId, trustDomain } = this.#deps;
     const live: Registration[] = [];
     let until = Number.POSITIVE_INFINITY;
@@ -99,14 +112,34 @@ export class Registrations implements Disposable {
       live.push(toRegistration(resource));
     }
     const ids = new Set(live.map(({ spiffeId }) => spiffeId.uri));
-    const value: RegistrationView = {
+    const byParent = Map.groupBy(live, ({ parentId }) => parentId?.uri);
+    return {
       registry: new RegistrationIndex(clusterId, live),
       isRegistered: (id) => ids.has(id),
       dnsNamesOf: (id) =>
         live.filter(({ spiffeId }) => spiffeId.uri === id).flatMap(({ dnsNames }) => dnsNames),
+      under: (parentId) => collectUnder(parentId, byParent),
+      until,
     };
-    return { value, until };
   }
+}
+
+function collectUnder(
+  parentId: string,
+  byParent: ReadonlyMap<string | undefined, readonly Registration[]>,
+): readonly Registration[] {
+  const visited = new Set([parentId]);
+  const toVisit = [parentId];
+  const found: Registration[] = [];
+  for (let uri = toVisit.pop(); uri !== undefined; uri = toVisit.pop())
+    for (const registration of byParent.get(uri) ?? []) {
+      found.push(registration);
+      const { uri: child } = registration.spiffeId;
+      if (visited.has(child)) continue;
+      visited.add(child);
+      toVisit.push(child);
+    }
+  return found.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 const isRegistration = (resource: AnyResource): resource is IdentityRegistration => resource.kind === kind;

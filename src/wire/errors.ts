@@ -6,6 +6,11 @@ export const wireErrors = defineErrors({
     message: 'the request message is not the protobuf message this method takes',
     next: 'send the message that the service definition names, uncompressed',
   },
+  READER_STALLED: {
+    kind: 'unavailable',
+    message: 'the far end does not read',
+    next: 'read the stream as it comes, and open it again',
+  },
   BODY_MALFORMED: {
     kind: 'invalid',
     message: 'the request body cannot be read',

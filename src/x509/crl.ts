@@ -27,6 +27,7 @@ interface CrlFields {
 
 /** A complete v2 CRL of one issuer. Its signature is checked by `isIssuedBy`, once for each issuer. */
 export class Crl {
+  readonly der: Uint8Array;
   readonly sha256: string;
   readonly issuerDer: Uint8Array;
   readonly thisUpdate: number;
@@ -38,6 +39,7 @@ export class Crl {
 
   constructor(fields: CrlFields) {
     this.#fields = fields;
+    this.der = fields.der;
     this.sha256 = hash('sha256', fields.der, 'hex');
     this.issuerDer = fields.issuerDer;
     this.thisUpdate = fields.thisUpdate;

@@ -40,6 +40,12 @@ export class FakeIssuances implements IssuanceStore {
     });
   }
 
+  /** Within a transaction of another port. */
+  put(record: IssuanceRecord): void {
+    if (this.records.some((r) => r.serial === record.serial)) throw storeErrors.SERIAL_TAKEN();
+    this.records.push(structuredClone(record));
+  }
+
   async findBySerial(serial: string): Promise<IssuanceRecord | undefined> {
     return this.records.find((r) => r.serial === serial);
   }

@@ -32,6 +32,16 @@ export class FakeRevocations implements RevocationStore {
     for (const listener of this.#listeners) listener();
   }
 
+  /** Within a transaction of another port. */
+  deny(serials: readonly string[], of: { reason: string; at: number; actor: string }): void {
+    for (const serial of serials)
+      if (!this.#rows.has(`serial ${serial}`)) this.#rows.set(`serial ${serial}`, { serial, ...of });
+  }
+
+  tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
   async lift(target: RevocationTarget, audit: AuditEvent): Promise<boolean> {
     const lifted = await this.#journal.commit(() => {
       const result = this.#rows.delete(targetKey(target));
@@ -51,6 +61,10 @@ export class FakeRevocations implements RevocationStore {
   }
 
   async list(): Promise<readonly Revocation[]> {
+    return this.current();
+  }
+
+  current(): readonly Revocation[] {
     return [...this.#rows.values()];
   }
 

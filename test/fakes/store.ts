@@ -13,6 +13,7 @@ import { FakeClock } from './clock.ts';
 import { FakeIssuances, FakeJoinTokens } from './store-credentials.ts';
 import { FakeDecisions } from './store-decisions.ts';
 import { FakeJournal } from './store-journal.ts';
+import { FakeNodes } from './store-nodes.ts';
 import { FakeResources, FakeRevocations } from './store-resources.ts';
 
 class FakeRefusals implements RefusalLog {
@@ -42,6 +43,7 @@ export class FakeStore implements Store {
   readonly audit: FakeJournal;
   readonly issuances: FakeIssuances;
   readonly joinTokens: FakeJoinTokens;
+  readonly nodes: FakeNodes;
   readonly revocations: FakeRevocations;
   readonly resources: FakeResources;
   readonly refusals: RefusalLog = new FakeRefusals();
@@ -62,6 +64,7 @@ export class FakeStore implements Store {
     this.issuances = new FakeIssuances(this.audit);
     this.joinTokens = new FakeJoinTokens(this.audit);
     this.revocations = new FakeRevocations(this.audit);
+    this.nodes = new FakeNodes(this.audit, this.issuances, this.revocations);
     this.resources = new FakeResources(this.audit);
     this.decisions = new FakeDecisions(this.resources);
     this.maintenance = new FakeMaintenance(this);

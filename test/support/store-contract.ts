@@ -90,6 +90,89 @@ export function describeStoreContract(name: string, open: () => Promise<StoreHar
       });
     });
 
+    describe('nodes', () => {
+      const id = 'spiffe://cluster.local/castellan/agent/join_token/web';
+      const node = { id, method: 'join_token', selectors: ['join_token:aa'], agentVersion: '1' };
+      const admit = (n: number, change = {}) =>
+        store.nodes.admit(issuanceRecord(serial(n), { spiffeId: id, ...change }), node, [auditEvent()]);
+      const change = (to: 'evicted' | 'banned' | 'unbanned', denySerials: readonly string[] = []) =>
+        store.nodes.change({ id, to, reason: 'lost', at: 9, denySerials }, auditEvent());
+
+      it('are admitted with their certificate and audit entries, and seen at once', async () => {
+        const seen: string[] = [];
+        using _watch = store.nodes.watch((changed) => seen.push(changed));
+        const head = store.audit.head().sequence;
+        await admit(1, { issuedAt: 7, notAfter: 70 });
+        expect(store.nodes.find(id)).toEqual({
+          ...node,
+          serial: serial(1),
+          notAfter: 70,
+          attestedAt: 7,
+          renewedAt: 7,
+          lastSeenAt: 7,
+          state: 'attested',
+          stateReason: '',
+          stateChangedAt: 7,
+          bundles: [],
+        });
+        expect(await store.issuances.findBySerial(serial(1))).toMatchObject({ spiffeId: id });
+        expect([store.audit.head().sequence, seen]).toEqual([head + 1, [id]]);
+        await expect(admit(1)).rejects.toMatchObject({ code: 'SERIAL_TAKEN' });
+      });
+
+      it('are renewed only while they are attested', async () => {
+        const renew = (n: number) =>
+          store.nodes.renew(issuanceRecord(serial(n), { spiffeId: id, issuedAt: 8 }), id, [auditEvent()]);
+        await expect(renew(1)).rejects.toMatchObject({ code: 'NODE_NOT_ATTESTED' });
+        await admit(1, { issuedAt: 7 });
+        await renew(2);
+        expect(store.nodes.find(id)).toMatchObject({ serial: serial(2), attestedAt: 7, renewedAt: 8 });
+        await change('evicted');
+        await expect(renew(3)).rejects.toMatchObject({ code: 'NODE_NOT_ATTESTED' });
+        expect(await store.issuances.findBySerial(serial(3))).toBeUndefined();
+      });
+
+      it('are evicted together with their certificates, and may come back', async () => {
+        await expect(change('evicted')).rejects.toMatchObject({ code: 'NODE_UNKNOWN' });
+        await admit(1);
+        let told = 0;
+        using _watch = store.revocations.watch(() => told++);
+        await change('evicted', [serial(1)]);
+        expect(store.nodes.find(id)).toMatchObject({
+          state: 'evicted',
+          stateReason: 'lost',
+          stateChangedAt: 9,
+        });
+        expect([store.revocations.isRevoked(serial(1), id), told]).toEqual([true, 1]);
+        await admit(2);
+        expect(store.nodes.find(id)?.state).toBe('attested');
+        expect(store.revocations.isRevoked(serial(2), id)).toBe(false);
+      });
+
+      it('that are banned stay out until the ban is lifted', async () => {
+        await admit(1);
+        await change('banned');
+        await expect(admit(2)).rejects.toMatchObject({ code: 'NODE_BANNED' });
+        expect(await store.issuances.findBySerial(serial(2))).toBeUndefined();
+        await change('evicted');
+        expect(store.nodes.find(id)?.state).toBe('banned');
+        await change('unbanned');
+        await expect(change('unbanned')).rejects.toMatchObject({ code: 'NODE_UNKNOWN' });
+        await admit(2);
+        expect(store.nodes.list().map(({ state }) => state)).toEqual(['attested']);
+      });
+
+      it('are remembered with what they hold, and never as seen earlier than before', async () => {
+        await admit(1, { issuedAt: 50 });
+        const bundles = [{ trustDomain: 'cluster.local', sequence: 3, since: 60 }];
+        await store.nodes.note([
+          { id, lastSeenAt: 10, bundles },
+          { id: 'spiffe://cluster.local/castellan/agent/join_token/nobody', lastSeenAt: 10, bundles },
+        ]);
+        expect(store.nodes.list()).toMatchObject([{ id, lastSeenAt: 50, bundles }]);
+      });
+    });
+
     describe('idempotency keys', () => {
       const idempotency = (change = {}) => ({
         keyHash: hash(1),

@@ -1,19 +1,11 @@
 import type { RecordOutcome, ResourceChange } from '../../operations/ports/index.ts';
-import { resultCode, sqliteCode } from './connection.ts';
+import { admitNode, changeNode, noteNodes, renewNode } from './apply-nodes.ts';
+import { insertIssuance } from './insert-issuance.ts';
 import type { Ledger } from './ledger.ts';
 import type { ResourcesWritten, Write, WriteAnswer } from './protocol.ts';
+import { insertOnce, Refused } from './refused.ts';
 import { bytesOf, hexOf, readChain } from './rows.ts';
 import type { Statements } from './statements.ts';
-
-/** A write that its port refuses by name. It is thrown before the write has changed a row. */
-export class Refused extends Error {
-  readonly code: string;
-
-  constructor(code: string) {
-    super(code);
-    this.code = code;
-  }
-}
 
 /** Expired idempotency rows swept with each write that adds one: the table empties itself. */
 const sweptPerWrite = 4;
@@ -36,6 +28,14 @@ export function applyWrite(write: Write, ledger: Ledger, statements: Statements)
       return applyLift(write, ledger, statements);
     case 'resources':
       return applyResources(write, ledger, statements);
+    case 'admit-node':
+      return admitNode(write, ledger, statements);
+    case 'renew-node':
+      return renewNode(write, ledger, statements);
+    case 'change-node':
+      return changeNode(write, ledger, statements);
+    case 'note-nodes':
+      return noteNodes(write, ledger, statements);
     case 'prune':
       return applyPrune(write, ledger, statements);
   }
@@ -53,33 +53,7 @@ function applyIssue(write: Of<'issue'>, ledger: Ledger, statements: Statements):
     }
   }
   const writeAudit = ledger.link(write.audit);
-  const [serial, csr, issuer] = [bytesOf(r.serial), bytesOf(r.csrSha256), bytesOf(r.issuerKeyId)];
-  const shortened = r.shortened ? 1 : 0;
-  insertOnce('SERIAL_TAKEN', () =>
-    statements.insertIssuance.run(
-      serial,
-      r.spiffeId,
-      r.callerSubject,
-      r.callerMethod,
-      csr,
-      r.notBefore,
-      r.notAfter,
-      r.issuedAt,
-      r.requestId,
-      issuer,
-      shortened,
-      r.peerAddress,
-      r.state,
-      ledger.epoch,
-      r.der,
-    ),
-  );
-  ledger.touched = true;
-  const { issuances, newestIssuedAt } = ledger.counters;
-  ledger.change({
-    issuances: issuances + 1,
-    newestIssuedAt: Math.max(newestIssuedAt ?? Number.NEGATIVE_INFINITY, r.issuedAt),
-  });
+  insertIssuance(r, ledger, statements);
   writeAudit();
   if (idempotency !== undefined) {
     const { keyHash, callerSubject, csrSha256, expiresAt, chainPem } = idempotency;
@@ -194,14 +168,4 @@ function applyPrune(write: Of<'prune'>, ledger: Ledger, statements: Statements):
   if (write.table === 'issuance') ledger.change({ issuances: ledger.counters.issuances - removed });
   ledger.append({ ...write.audit, detail: { ...write.audit.detail, ...counts } });
   return removed;
-}
-
-function insertOnce(code: string, insert: () => unknown): void {
-  try {
-    insert();
-  } catch (error) {
-    if (sqliteCode(error) === resultCode.constraint && /UNIQUE|PRIMARY KEY/i.test(String(error)))
-      throw new Refused(code);
-    throw error;
-  }
 }

@@ -5,6 +5,10 @@ import type {
   DecisionRow,
   Idempotency,
   IssuanceRecord,
+  NodeAdmission,
+  NodeChange,
+  NodeNote,
+  NodeRecord,
   RecordOutcome,
   ResourceChange,
   RevocationTarget,
@@ -41,6 +45,20 @@ export type Write =
       readonly audits: readonly AuditEvent[];
     }
   | {
+      readonly kind: 'admit-node';
+      readonly record: IssuanceRecord;
+      readonly node: NodeAdmission;
+      readonly audits: readonly AuditEvent[];
+    }
+  | {
+      readonly kind: 'renew-node';
+      readonly record: IssuanceRecord;
+      readonly id: string;
+      readonly audits: readonly AuditEvent[];
+    }
+  | { readonly kind: 'change-node'; readonly change: NodeChange; readonly audit: AuditEvent }
+  | { readonly kind: 'note-nodes'; readonly notes: readonly NodeNote[] }
+  | {
       readonly kind: 'prune';
       readonly table: 'issuance' | 'join_token' | 'idempotency';
       readonly endedBefore: number;
@@ -58,6 +76,10 @@ export interface WriteAnswers {
   readonly revoke: undefined;
   readonly lift: boolean;
   readonly resources: ResourcesWritten;
+  readonly 'admit-node': NodeRecord;
+  readonly 'renew-node': NodeRecord;
+  readonly 'change-node': NodeRecord;
+  readonly 'note-nodes': undefined;
   readonly prune: number;
 }
 

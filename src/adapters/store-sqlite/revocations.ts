@@ -58,7 +58,11 @@ export class SqliteRevocations implements RevocationStore {
   }
 
   async list(): Promise<readonly Revocation[]> {
-    return [...this.#bySerial.values(), ...this.#byId.values()].sort((a, b) => a.at - b.at);
+    return [...this.current()].sort((a, b) => a.at - b.at);
+  }
+
+  current(): readonly Revocation[] {
+    return [...this.#bySerial.values(), ...this.#byId.values()];
   }
 
   watch(listener: () => void): Disposable {

@@ -3,6 +3,8 @@ import type {
   Idempotency,
   IssuanceRecord,
   JoinToken,
+  NodeRecord,
+  NodeState,
   Refusal,
   Revocation,
   StoredResource,
@@ -91,5 +93,23 @@ export function readRefusal(row: Row): Refusal {
     code: String(row['code']),
     detail: String(row['detail']),
     evidence: JSON.parse(String(row['evidence'])) as Refusal['evidence'],
+  };
+}
+
+export function readNode(row: Row): NodeRecord {
+  return {
+    id: String(row['id']),
+    method: String(row['method']),
+    selectors: JSON.parse(String(row['selectors'])) as string[],
+    agentVersion: String(row['agent_version']),
+    serial: hexOf(row['serial']),
+    notAfter: Number(row['not_after']),
+    attestedAt: Number(row['attested_at']),
+    renewedAt: Number(row['renewed_at']),
+    lastSeenAt: Number(row['last_seen_at']),
+    state: String(row['state']) as NodeState,
+    stateReason: String(row['state_reason']),
+    stateChangedAt: Number(row['state_changed_at']),
+    bundles: JSON.parse(String(row['bundles'])) as NodeRecord['bundles'],
   };
 }

@@ -141,6 +141,23 @@ export const migrations: readonly string[] = [
   INSERT INTO history_bounds (id, history_base) SELECT 1, resource_revision FROM meta
     UNION ALL SELECT 1, 0 WHERE NOT EXISTS (SELECT 1 FROM meta);
   `,
+  `
+  CREATE TABLE node (
+    id TEXT PRIMARY KEY,
+    method TEXT NOT NULL,
+    selectors TEXT NOT NULL,
+    agent_version TEXT NOT NULL,
+    serial BLOB NOT NULL,
+    not_after INTEGER NOT NULL,
+    attested_at INTEGER NOT NULL,
+    renewed_at INTEGER NOT NULL,
+    last_seen_at INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('attested', 'evicted', 'banned')),
+    state_reason TEXT NOT NULL,
+    state_changed_at INTEGER NOT NULL,
+    bundles TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 export const schemaVersion = migrations.length;

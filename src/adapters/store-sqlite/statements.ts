@@ -33,6 +33,11 @@ export interface Statements {
   readonly moveHistoryBase: StatementSync;
   readonly pruneIssuances: StatementSync;
   readonly pruneTokens: StatementSync;
+  readonly findNode: StatementSync;
+  readonly admitNode: StatementSync;
+  readonly renewNode: StatementSync;
+  readonly changeNode: StatementSync;
+  readonly noteNode: StatementSync;
 }
 
 export function prepareStatements(db: DatabaseSync): Statements {
@@ -85,6 +90,7 @@ export function prepareStatements(db: DatabaseSync): Statements {
     ),
     trimRefusals: p('DELETE FROM refusal WHERE id <= ?'),
     ...prepareDecisions(p),
+    ...prepareNodes(p),
     pruneIssuances: p(
       `DELETE FROM issuance WHERE id IN
        (SELECT id FROM issuance WHERE not_after < ? ORDER BY not_after LIMIT ?)`,
@@ -123,5 +129,25 @@ function prepareDecisions(p: (sql: string) => StatementSync): DecisionStatements
     oldestDecided: p('SELECT min(store_revision) AS oldest FROM decision'),
     trimHistory: p('DELETE FROM resource_history WHERE until_revision <= ?'),
     moveHistoryBase: p('UPDATE history_bounds SET history_base = max(history_base, ?)'),
+  };
+}
+
+type NodeStatements = Pick<Statements, 'findNode' | 'admitNode' | 'renewNode' | 'changeNode' | 'noteNode'>;
+
+function prepareNodes(p: (sql: string) => StatementSync): NodeStatements {
+  return {
+    findNode: p('SELECT * FROM node WHERE id = ?'),
+    admitNode: p(
+      `INSERT INTO node (id, method, selectors, agent_version, serial, not_after, attested_at, renewed_at,
+       last_seen_at, state, state_reason, state_changed_at, bundles)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'attested', '', ?, '[]')
+       ON CONFLICT DO UPDATE SET method = excluded.method, selectors = excluded.selectors,
+       agent_version = excluded.agent_version, serial = excluded.serial, not_after = excluded.not_after,
+       attested_at = excluded.attested_at, renewed_at = excluded.renewed_at, last_seen_at = excluded.last_seen_at,
+       state = 'attested', state_reason = '', state_changed_at = excluded.state_changed_at`,
+    ),
+    renewNode: p('UPDATE node SET serial = ?, not_after = ?, renewed_at = ?, last_seen_at = ? WHERE id = ?'),
+    changeNode: p('UPDATE node SET state = ?, state_reason = ?, state_changed_at = ? WHERE id = ?'),
+    noteNode: p('UPDATE node SET last_seen_at = max(last_seen_at, ?), bundles = ? WHERE id = ?'),
   };
 }

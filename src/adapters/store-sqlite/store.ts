@@ -18,6 +18,7 @@ import { SqliteIssuances } from './issuances.ts';
 import { SqliteJoinTokens } from './join-tokens.ts';
 import { lockDirectory } from './lock.ts';
 import { SqliteMaintenance } from './maintenance.ts';
+import { SqliteNodes } from './nodes.ts';
 import { Reader } from './reader.ts';
 import { SqliteRefusals } from './refusals.ts';
 import { SqliteResources } from './resources.ts';
@@ -108,6 +109,7 @@ type StartOptions = StoreOptions & { readonly lock: Disposable };
 export class SqliteStore implements Store {
   readonly issuances: SqliteIssuances;
   readonly joinTokens: SqliteJoinTokens;
+  readonly nodes: SqliteNodes;
   readonly revocations: SqliteRevocations;
   readonly resources: SqliteResources;
   readonly audit: SqliteAudit;
@@ -131,6 +133,7 @@ export class SqliteStore implements Store {
     this.issuances = new SqliteIssuances(queue, this.#reader, clock);
     this.joinTokens = new SqliteJoinTokens(queue, this.#reader);
     this.revocations = new SqliteRevocations(queue, this.#reader, logger);
+    this.nodes = new SqliteNodes(queue, this.#reader, { revocations: this.revocations, logger });
     this.resources = new SqliteResources(queue, this.#reader, { clock, logger });
     this.audit = new SqliteAudit(queue, this.#reader, logger);
     this.refusals = new SqliteRefusals(queue, this.#reader);
@@ -200,6 +203,7 @@ export class SqliteStore implements Store {
     this.#queue.onReady = (reopened) => {
       this.audit.moveTo(reopened);
       this.revocations.refresh();
+      this.nodes.refresh();
       this.resources.refresh();
     };
   }

@@ -1,9 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { AuditHead } from '../../operations/ports/index.ts';
-import { applyWrite, Refused } from './apply.ts';
+import { applyWrite } from './apply.ts';
 import { connect, isRowError, resultCode, sqliteCode } from './connection.ts';
 import { Ledger } from './ledger.ts';
 import type { OutageReason, StampedWrite, ToWriter, WriteResult, WriterOptions } from './protocol.ts';
+import { Refused } from './refused.ts';
 import { prepareStatements, type Statements } from './statements.ts';
 
 type Batch = Extract<ToWriter, { type: 'batch' }>;

@@ -51,6 +51,21 @@ export const metricSpecs = {
     help: 'When a certificate of the authority began: with its end this gives a share of its life.',
     labels: ['role', 'state', 'serial_short'],
   },
+  castellan_agent_attestations_total: {
+    type: 'counter',
+    help: 'Attestations of nodes by how they ended.',
+    labels: ['method', 'result'],
+  },
+  castellan_agents: {
+    type: 'gauge',
+    help: 'Agents on record.',
+    labels: ['state'],
+  },
+  castellan_agents_connected: {
+    type: 'gauge',
+    help: 'Agents with an open stream.',
+    labels: [],
+  },
   castellan_ca_alarms: {
     type: 'gauge',
     help: 'Things about the authority that an operator should look at, by code.',

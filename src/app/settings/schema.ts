@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { bindAddress, duration, filePath, port, trustDomain } from './field-types.ts';
+import { agents } from './schema-agents.ts';
 import { audit, authority, limits, logging, retention, serving } from './schema-authority.ts';
 import { audiences, issuer, outbound, tokenReview, xfcc } from './schema-callers.ts';
 import { decisions, policy, proxy } from './schema-checks.ts';
@@ -74,6 +75,7 @@ const schema = z.strictObject({
     .describe(
       'Accounts of node proxies (`namespace/account`) that may ask for the identities on their node.',
     ),
+  agents: agents.prefault({}),
   outbound: outbound.prefault({}),
   proxies: z
     .array(proxy)

@@ -10,12 +10,11 @@ import {
 } from '../../wire/gen/istio/v1/auth/ca_pb.js';
 import type { ConnectionTable } from '../../wire/grpc/connections.ts';
 import { evidenceOf } from '../../wire/grpc/evidence.ts';
+import { requestIdTrailer } from '../../wire/grpc/request-id.ts';
 import type { GrpcDoor } from '../../wire/grpc/server.ts';
 import { grpcService } from '../../wire/grpc/service.ts';
 import { unary } from '../../wire/grpc/unary.ts';
 
-/** Trailing metadata of every answer, good or bad: what `castellan explain` wants to know. */
-export const requestIdTrailer = 'x-castellan-request-id';
 /** Trailing metadata: the lifetime was cut to the end of the signer (D4). */
 export const shortenedTrailer = 'x-castellan-lifetime-shortened';
 /** Trailing metadata: the answer to an earlier request with the same idempotency key (D8). */

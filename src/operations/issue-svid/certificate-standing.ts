@@ -2,11 +2,17 @@ import { equalBytes, toHex } from '../../base/bytes.ts';
 import type { Clock } from '../../base/clock.ts';
 import { isCastellanError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { CertificateStanding, Standing } from '../../identity/index.ts';
+import { type CertificateStanding, isNodeId, type Standing } from '../../identity/index.ts';
 import type { SpiffeId } from '../../spiffe/index.ts';
 import { type Certificate, parseCertificate } from '../../x509/index.ts';
 import { mayRecover } from '../epoch-serials.ts';
-import type { IssuanceRecord, IssuanceStore, RevocationStore, StoreIdentity } from '../ports/index.ts';
+import type {
+  IssuanceRecord,
+  IssuanceStore,
+  NodeStore,
+  RevocationStore,
+  StoreIdentity,
+} from '../ports/index.ts';
 import type { RegistrationView } from '../registrations.ts';
 
 /** How an identity that was born of a registration is marked on record: it ends with its registration (D9). */
@@ -15,6 +21,7 @@ export const bornOfRegistration = 'registration';
 export interface StandingParts {
   readonly issuances: IssuanceStore;
   readonly revocations: RevocationStore;
+  readonly nodes: Pick<NodeStore, 'find'>;
   readonly registrations: () => RegistrationView;
   readonly identity: () => StoreIdentity;
   readonly clock: Clock;
@@ -66,6 +73,7 @@ export class RecordedStanding implements CertificateStanding, CallerRecords {
       return refused('revoked', `${record.serial} or ${spiffeId.uri} is on the deny list`);
     if (record.callerMethod === bornOfRegistration && !registrations().isRegistered(spiffeId.uri))
       return refused('not-registered', `${spiffeId.uri} is no longer registered`);
+    if (isNodeId(spiffeId, spiffeId.trustDomain)) return judgeNode(this.#parts.nodes, record);
     return { standing: 'good' };
   }
 
@@ -109,6 +117,22 @@ export class RecordedStanding implements CertificateStanding, CallerRecords {
     logger.warn('a certificate from after the restored backup was put on record', { serial: record.serial });
     return record;
   }
+}
+
+/**
+ * M15: a node SVID counts only while its node is attested, and only from its newest attestation on. One that was
+ * recovered after a restore may belong to a node that attested after the backup.
+ */
+function judgeNode(nodes: Pick<NodeStore, 'find'>, record: IssuanceRecord): Standing {
+  const node = nodes.find(record.spiffeId);
+  if (node === undefined)
+    return record.state === 'recovered'
+      ? { standing: 'good' }
+      : refused('not-attested', `${record.spiffeId} is no attested node`);
+  if (node.state !== 'attested') return refused('not-attested', `${record.spiffeId} was ${node.state}`);
+  return record.issuedAt < node.attestedAt
+    ? refused('not-attested', `${record.spiffeId} has attested anew since ${record.serial} was issued`)
+    : { standing: 'good' };
 }
 
 function toKeyId(certificate: Certificate): string {

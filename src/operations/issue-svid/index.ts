@@ -7,6 +7,7 @@ export {
   type LocalIssueRequest,
 } from './issue-locally.ts';
 export { issueSvid } from './issue-svid.ts';
+export { type SigningParts, signAndRecord } from './sign-and-record.ts';
 export type {
   CallerAttestor,
   IssueMetrics,

@@ -43,6 +43,8 @@ const nobody: RegistrationView = {
   registry: new RegistrationIndex('Kubernetes', []),
   isRegistered: () => false,
   dnsNamesOf: () => [],
+  under: () => [],
+  until: Number.POSITIVE_INFINITY,
 };
 
 async function csrPem(): Promise<string> {
@@ -63,6 +65,7 @@ async function setUp(
   const records = new RecordedStanding({
     issuances: store.issuances,
     revocations: store.revocations,
+    nodes: store.nodes,
     registrations: () => nobody,
     identity: () => store.identity(),
     clock,

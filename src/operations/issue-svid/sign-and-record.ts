@@ -11,7 +11,7 @@ import type { IdempotencyWish } from './idempotency.ts';
 
 export interface SigningParts {
   readonly authority: Authority;
-  readonly issuances: IssuanceStore;
+  readonly issuances: Pick<IssuanceStore, 'recordIssuance'>;
   readonly clock: Clock;
   readonly clockGuard: ClockGuard;
   readonly idempotencyMs: number;

@@ -26,6 +26,21 @@ export const storeErrors = defineErrors({
     message: 'this join token exists',
     next: 'make another join token',
   },
+  NODE_BANNED: {
+    kind: 'denied',
+    message: 'this node is banned',
+    next: 'an operator lifts a ban with `castellan agent unban`',
+  },
+  NODE_NOT_ATTESTED: {
+    kind: 'unauthenticated',
+    message: 'the agent is not attested, or was evicted',
+    next: 'attest again',
+  },
+  NODE_UNKNOWN: {
+    kind: 'not-found',
+    message: 'there is no such agent',
+    next: 'list them: castellan get agents',
+  },
   RESOURCE_VERSION_CONFLICT: {
     kind: 'conflict',
     message: 'the resource has changed since it was read',

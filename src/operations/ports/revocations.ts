@@ -23,6 +23,8 @@ export interface RevocationStore {
   /** The row that denies, for the operator's eyes. */
   find(serial: string | undefined, spiffeId: string): Revocation | undefined;
   list(): Promise<readonly Revocation[]>;
+  /** What `list` gives, synchronous, from memory, in no order. */
+  current(): readonly Revocation[];
   /** Called after each commit that changed the list. */
   watch(listener: () => void): Disposable;
 }

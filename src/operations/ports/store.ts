@@ -2,6 +2,7 @@ import type { AuditEvent, AuditStore } from './audit.ts';
 import type { DecisionRing } from './decisions.ts';
 import type { IssuanceStore } from './issuance.ts';
 import type { JoinTokenStore } from './join-tokens.ts';
+import type { NodeStore } from './nodes.ts';
 import type { RefusalLog } from './refusals.ts';
 import type { ResourceStore } from './resources.ts';
 import type { RevocationStore } from './revocations.ts';
@@ -67,6 +68,7 @@ export interface StoreMaintenance {
 export interface Store extends AsyncDisposable {
   readonly issuances: IssuanceStore;
   readonly joinTokens: JoinTokenStore;
+  readonly nodes: NodeStore;
   readonly revocations: RevocationStore;
   readonly resources: ResourceStore;
   readonly audit: AuditStore;

@@ -4,7 +4,10 @@ import type { ConnectionTable } from './connections.ts';
 import type { UnaryCall } from './unary.ts';
 
 /** What a call and its connection show of who is asking; throws CANCELLED when the connection is gone. */
-export function evidenceOf(call: UnaryCall, connections: ConnectionTable): Evidence {
+export function evidenceOf(
+  call: Pick<UnaryCall, 'connectionId' | 'header'>,
+  connections: ConnectionTable,
+): Evidence {
   const connection = connections.find(call.connectionId);
   if (connection === undefined) throw baseErrors.CANCELLED();
   const { kind, peerAddress, peerIsLoopback, peer } = connection;

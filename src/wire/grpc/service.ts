@@ -32,3 +32,16 @@ export function grpcService(service: DescService): ServiceDefinition {
     service.methods.map((method) => [method.localName, methodDefinition(service, method)]),
   );
 }
+
+/** The same service, with methods whose handlers encode their answers themselves. */
+export function bytesAsTheyAre(definition: ServiceDefinition, methods: readonly string[]): ServiceDefinition {
+  const pass = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Object.fromEntries(
+    Object.entries(definition).map(([name, method]) => [
+      name,
+      methods.includes(name)
+        ? { ...method, responseSerialize: pass as typeof method.responseSerialize }
+        : method,
+    ]),
+  );
+}

@@ -1,4 +1,5 @@
-import { createJoinToken } from '../../../operations/create-join-token.ts';
+import { createJoinToken, type JoinTokenWish } from '../../../operations/create-join-token.ts';
+import { operatorErrors } from '../../../operations/operator-errors.ts';
 import type { AdminParts } from '../parts.ts';
 import { type AdminRoute, route } from '../route.ts';
 import * as s from '../schemas.ts';
@@ -36,9 +37,15 @@ function listTokens(parts: AdminParts): AdminRoute {
   });
 }
 
+interface NewTokenBody {
+  readonly spiffeId?: string;
+  readonly agent?: string;
+  readonly ttlSeconds?: number;
+}
+
 function makeToken(parts: AdminParts): AdminRoute {
   const deps = { ...parts, joinTokens: parts.store.joinTokens, trustDomain: parts.authority.trustDomain };
-  return route<unknown, unknown, { spiffeId: string; ttlSeconds?: number }>({
+  return route<unknown, unknown, NewTokenBody>({
     method: 'POST',
     url: '/tokens',
     role: 'admin',
@@ -48,18 +55,23 @@ function makeToken(parts: AdminParts): AdminRoute {
       body: s.closed(
         {
           spiffeId: s.spiffeIdText,
+          agent: s.text('Instead of spiffeId: the name of the agent it is for; empty for a new name.', {
+            maxLength: 2_048,
+          }),
           ttlSeconds: s.whole('How long it lives.', { minimum: 1, maximum: 86_400 }),
         },
-        ['ttlSeconds'],
+        ['spiffeId', 'agent', 'ttlSeconds'],
       ),
       answer: s.one('JoinToken', {
-        token: s.text('Presented as `authorization: Bearer …` on the CSR door.'),
+        token: s.text(
+          'Presented as `authorization: Bearer …` on the CSR door, or by the agent when it attests.',
+        ),
         spiffeId: s.spiffeIdText,
         expiresAt: s.instant('When it ends.'),
       }),
     },
     handle: async ({ operator, body }) => {
-      const made = await createJoinToken(deps, operator, body);
+      const made = await createJoinToken(deps, operator, wishOf(body));
       return {
         apiVersion: s.apiVersion,
         kind: 'JoinToken',
@@ -69,6 +81,12 @@ function makeToken(parts: AdminParts): AdminRoute {
       };
     },
   });
+}
+
+function wishOf({ spiffeId, agent, ttlSeconds }: NewTokenBody): JoinTokenWish {
+  if (agent !== undefined && spiffeId === undefined) return { agent, ttlSeconds };
+  if (spiffeId !== undefined && agent === undefined) return { spiffeId, ttlSeconds };
+  throw operatorErrors.JOIN_TOKEN_FOR_ONE();
 }
 
 export function tokenRoutes(parts: AdminParts): readonly AdminRoute[] {

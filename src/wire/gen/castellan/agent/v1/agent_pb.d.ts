@@ -28,7 +28,9 @@ export declare type AttestRequest = Message<"castellan.agent.v1.AttestRequest"> 
     case: "start";
   } | {
     /**
-     * Signature over the nonce of the last challenge.
+     * Signature with the machine key over: the text `castellan.agent.v1 proof of possession` and a line feed, the nonce
+     * of the last challenge, and SHA-256 of csr_der. ECDSA (DER) with SHA-256, with SHA-384 for P-384; RSA PKCS#1 v1.5
+     * with SHA-256; Ed25519.
      *
      * @generated from field: bytes challenge_response = 2;
      */
@@ -380,7 +382,7 @@ export declare const HeldSvidSchema: GenMessage<HeldSvid>;
  */
 export declare type SyncResponse = Message<"castellan.agent.v1.SyncResponse"> & {
   /**
-   * Opaque; rises with every answer of one server, and resumable.
+   * Opaque: it names the content of all parts, so it is resumable, at a restarted server too.
    *
    * @generated from field: string revision = 1;
    */

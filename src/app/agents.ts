@@ -1,0 +1,117 @@
+import type { Metrics } from '../adapters/telemetry/index.ts';
+import type { Evidence } from '../identity/index.ts';
+import { joinTokenNodeAttestor, type NodeAttestor } from '../identity/index.ts';
+import {
+  type AgentCaller,
+  AgentReports,
+  AgentSync,
+  type AttestedNode,
+  type AttestNodeRequest,
+  attestNode,
+  authenticateAgent,
+  type PolicyForAgents,
+  type RenewNodeRequest,
+  renewNode,
+  TrustBundles,
+} from '../operations/agents/index.ts';
+import { RateLimiter } from '../operations/limits/rate-limiter.ts';
+import { joinTokenRedeemer } from '../operations/redeem-join-token.ts';
+import type { Environment } from './environment.ts';
+import type { Issuing } from './issuing.ts';
+import { keyPolicyOf } from './key-policy.ts';
+import type { Settings } from './settings/index.ts';
+import type { State } from './state.ts';
+
+export interface Agents {
+  readonly attest: (request: AttestNodeRequest) => Promise<AttestedNode>;
+  readonly authenticate: (evidence: Evidence, signal: AbortSignal) => Promise<AgentCaller>;
+  readonly renew: (agent: AgentCaller, request: RenewNodeRequest) => Promise<readonly Uint8Array[]>;
+  readonly sync: AgentSync;
+  readonly reports: AgentReports;
+}
+
+export interface AgentsParts {
+  readonly settings: Settings;
+  readonly environment: Environment;
+  readonly state: State;
+  readonly issuing: Issuing;
+  readonly metrics: Metrics;
+  readonly policy: PolicyForAgents;
+  readonly stack: AsyncDisposableStack;
+}
+
+/** The verbs that serve agents, joined to what is open. */
+export async function openAgents(parts: AgentsParts): Promise<Agents> {
+  const { settings, environment, state, issuing, metrics, stack } = parts;
+  const { clock, logger } = environment;
+  const { store, authority, clockGuard } = state;
+  const { trustDomain, limits } = settings;
+  const signing = {
+    authority,
+    clock,
+    clockGuard,
+    nodes: store.nodes,
+    keyPolicy: keyPolicyOf(settings),
+    nodeTtlSeconds: Math.floor(settings.agents.nodeTtl / 1000),
+  };
+  const perSource = { perSecond: limits.perSourcePerSecond, burst: limits.perSourceBurst };
+  const perAgent = { perSecond: limits.perIdentityPerSecond, burst: limits.perIdentityBurst };
+  const attestation = {
+    ...signing,
+    attestors: nodeAttestors(parts),
+    sources: new RateLimiter(perSource, clock),
+    refusals: store.refusals,
+    logger: logger.scoped('agents'),
+    metrics: {
+      attested: (method: string, result: string) =>
+        metrics.add('castellan_agent_attestations_total', { method, result }),
+    },
+  };
+  const renewal = { ...signing, agents: new RateLimiter(perAgent, clock) };
+  const reports = new AgentReports({ nodes: store.nodes, clock, logger: logger.scoped('agents') });
+  stack.defer(async () => {
+    await reports.flush();
+    reports[Symbol.dispose]();
+  });
+  const federated = stack.use(
+    await TrustBundles.open({ resources: store.resources, trustDomain, logger: logger.scoped('agents') }),
+  );
+  const sync = stack.use(
+    new AgentSync({
+      registrations: issuing.registrations,
+      authority,
+      federated,
+      revocations: store.revocations,
+      nodes: store.nodes,
+      policy: parts.policy,
+      reports,
+      clock,
+    }),
+  );
+  metrics.sample((set) => {
+    set('castellan_agents_connected', reports.connected());
+    for (const node of ['attested', 'evicted', 'banned'] as const)
+      set('castellan_agents', store.nodes.list().filter(({ state: is }) => is === node).length, {
+        state: node,
+      });
+  });
+  const gate = { trustDomain, certificates: issuing.certificates };
+  return {
+    attest: (request) => attestNode(attestation, request),
+    authenticate: (evidence, signal) => authenticateAgent(gate, evidence, signal),
+    renew: (agent, request) => renewNode(renewal, agent, request),
+    sync,
+    reports,
+  };
+}
+
+function nodeAttestors({ settings, environment, state }: AgentsParts): readonly NodeAttestor[] {
+  const redeemer = joinTokenRedeemer(state.store.joinTokens, environment.clock);
+  return [joinTokenNodeAttestor({ trustDomain: settings.trustDomain, redeemer })] as readonly NodeAttestor[];
+}
+
+/** Until there is one: agents get no policy. */
+export const noPolicyForAgents: PolicyForAgents = {
+  current: () => undefined,
+  watch: () => ({ [Symbol.dispose]: () => undefined }),
+};
