@@ -42,7 +42,7 @@ export interface AgentsParts {
 
 /** The verbs that serve agents, joined to what is open. */
 export async function openAgents(parts: AgentsParts): Promise<Agents> {
-  const { settings, environment, state, issuing, metrics, stack } = parts;
+  const { settings, environment, state, issuing, metrics } = parts;
   const { clock, logger } = environment;
   const { store, authority, clockGuard } = state;
   const { trustDomain, limits } = settings;
@@ -68,33 +68,8 @@ export async function openAgents(parts: AgentsParts): Promise<Agents> {
     },
   };
   const renewal = { ...signing, agents: new RateLimiter(perAgent, clock) };
-  const reports = new AgentReports({ nodes: store.nodes, clock, logger: logger.scoped('agents') });
-  stack.defer(async () => {
-    await reports.flush();
-    reports[Symbol.dispose]();
-  });
-  const federated = stack.use(
-    await TrustBundles.open({ resources: store.resources, trustDomain, logger: logger.scoped('agents') }),
-  );
-  const sync = stack.use(
-    new AgentSync({
-      registrations: issuing.registrations,
-      authority,
-      federated,
-      revocations: store.revocations,
-      nodes: store.nodes,
-      policy: parts.policy,
-      reports,
-      clock,
-    }),
-  );
-  metrics.sample((set) => {
-    set('castellan_agents_connected', reports.connected());
-    for (const node of ['attested', 'evicted', 'banned'] as const)
-      set('castellan_agents', store.nodes.list().filter(({ state: is }) => is === node).length, {
-        state: node,
-      });
-  });
+  const { sync, reports } = await openSync(parts);
+  sampleAgents(metrics, state, reports);
   const gate = { trustDomain, certificates: issuing.certificates };
   return {
     attest: (request) => attestNode(attestation, request),
@@ -103,6 +78,42 @@ export async function openAgents(parts: AgentsParts): Promise<Agents> {
     sync,
     reports,
   };
+}
+
+async function openSync(parts: AgentsParts): Promise<Pick<Agents, 'sync' | 'reports'>> {
+  const { settings, environment, state, issuing, policy, stack } = parts;
+  const { clock } = environment;
+  const { store, authority } = state;
+  const logger = environment.logger.scoped('agents');
+  const reports = new AgentReports({ nodes: store.nodes, clock, logger });
+  stack.defer(async () => {
+    await reports.flush();
+    reports[Symbol.dispose]();
+  });
+  const { trustDomain } = settings;
+  const federated = stack.use(await TrustBundles.open({ resources: store.resources, trustDomain, logger }));
+  const sync = stack.use(
+    new AgentSync({
+      registrations: issuing.registrations,
+      authority,
+      federated,
+      revocations: store.revocations,
+      nodes: store.nodes,
+      policy,
+      reports,
+      clock,
+    }),
+  );
+  return { sync, reports };
+}
+
+function sampleAgents(metrics: Metrics, { store }: State, reports: AgentReports): void {
+  metrics.sample((set) => {
+    set('castellan_agents_connected', reports.connected());
+    const nodes = store.nodes.list();
+    for (const state of ['attested', 'evicted', 'banned'] as const)
+      set('castellan_agents', nodes.filter((node) => node.state === state).length, { state });
+  });
 }
 
 function nodeAttestors({ settings, environment, state }: AgentsParts): readonly NodeAttestor[] {

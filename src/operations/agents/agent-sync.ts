@@ -76,7 +76,7 @@ export class AgentSync implements Disposable {
 
   /** Ends every stream; agents come back to whoever serves then. */
   endAll(error?: Error): void {
-    for (const own of [...this.#sessions.values()]) for (const session of [...own]) session.end(error);
+    for (const own of this.#sessions.values()) for (const session of own) session.end(error);
   }
 
   #changed(): void {
@@ -102,7 +102,7 @@ export class AgentSync implements Disposable {
   /** M15: an open stream ends with the admission of its node. */
   #endUnlessAttested(id: string): void {
     if (this.#parts.nodes.find(id)?.state === 'attested') return;
-    for (const session of [...(this.#sessions.get(id) ?? [])]) session.end(agentErrors.AGENT_SVID_REQUIRED());
+    for (const session of this.#sessions.get(id) ?? []) session.end(agentErrors.AGENT_SVID_REQUIRED());
   }
 
   #armLook(): void {
