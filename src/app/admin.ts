@@ -5,6 +5,7 @@ import { unencryptedNotice } from '../adapters/key-store/index.ts';
 import type { ServingCertificate } from '../authority/index.ts';
 import { type AdminParts, adminServer, type BackupCopy, type Notice } from '../endpoints/admin/index.ts';
 import type { HealthCheck } from '../operations/check-health.ts';
+import { Simulator } from '../operations/decisions/index.ts';
 import { auditOf, type Operator } from '../operations/operator.ts';
 import { PageCursors } from '../operations/page-cursor.ts';
 import type { DirectorySource } from '../operations/policy-directory/index.ts';
@@ -88,6 +89,13 @@ function adminParts(door: AdminDoorParts): AdminParts {
     policySettings: policySettings(door.settings),
     policyFeed: () => door.checks.feed.status(),
     enforcers: door.checks.enforcers,
+    simulator: new Simulator({
+      ring: store.decisions,
+      policy: () => door.checks.feed.current(),
+      settings: policySettings(door.settings),
+      clock,
+      stopwatch: () => performance.now(),
+    }),
     cursors: new PageCursors(random.bytes(32)),
     readiness,
     settings: door.shown,

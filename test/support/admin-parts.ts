@@ -38,6 +38,7 @@ export function fakeAdminParts(store: FakeStore, clock: Clock): AdminParts {
       seen: -1n,
     }),
     enforcers: new Enforcers(),
+    simulator: { simulate: () => Promise.reject(new Error('nothing to simulate')) },
     cursors: new PageCursors(new Uint8Array(32)),
     readiness: [{ name: 'store', check: () => ({ ok: true }) }],
     settings: [{ name: 'csrPort', value: 15_012, origin: 'default' }],

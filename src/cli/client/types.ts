@@ -1,4 +1,4 @@
-import type { DecisionRecord } from '../../operations/decisions/index.ts';
+import type { DecisionRecord, FlipGroup, UndecidableGroup } from '../../operations/decisions/index.ts';
 import type { AppliedPolicy, EffectivePeerAuthentication } from '../../policy/index.ts';
 
 /** What the admin API answers, as far as the verbs read it. The shapes are in docs/reference/api.md. */
@@ -133,6 +133,19 @@ export interface EnforcementJson {
     readonly revision?: string;
     readonly problem?: string;
   }[];
+}
+
+export interface SimulationJson {
+  readonly refused: boolean;
+  readonly findings: readonly FindingJson[];
+  readonly replayed: number;
+  readonly estimated: number;
+  readonly skipped: number;
+  readonly flips: number;
+  readonly undecidable: number;
+  readonly beyond: number;
+  readonly flipGroups: readonly FlipGroup[];
+  readonly undecidableGroups: readonly UndecidableGroup[];
 }
 
 export interface ResourceJson {

@@ -75,6 +75,12 @@ export const verbs: readonly VerbEntry[] = [
     load: async () => (await import('./convert.ts')).convert,
   },
   {
+    name: 'simulate',
+    summary: 'say what policies would have changed about recent decisions',
+    group: 'Policy',
+    load: async () => (await import('./simulate.ts')).simulate,
+  },
+  {
     name: 'delete',
     summary: 'delete resources',
     group: 'Policy',

@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import type { HealthCheck } from '../../operations/check-health.ts';
 import type { ActivePolicy } from '../../operations/check-request/index.ts';
+import type { Simulator } from '../../operations/decisions/index.ts';
 import type { Enforcers } from '../../operations/enforcers.ts';
 import type { AuthorityView } from '../../operations/list-roots.ts';
 import type { Operator } from '../../operations/operator.ts';
@@ -56,6 +57,7 @@ export interface AdminParts {
   readonly policyFeed: () => PolicyFeedStatus;
   /** Every process that decides. */
   readonly enforcers: Enforcers;
+  readonly simulator: Pick<Simulator, 'simulate'>;
   readonly cursors: PageCursors;
   readonly readiness: readonly HealthCheck[];
   /** Settings that won, secrets never among them. */

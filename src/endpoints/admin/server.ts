@@ -13,6 +13,7 @@ import { identityRoutes } from './routes/identities.ts';
 import { operationRoutes } from './routes/operation.ts';
 import { resourceRoutes } from './routes/resources.ts';
 import { revocationRoutes } from './routes/revocations.ts';
+import { simulationRoutes } from './routes/simulations.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { trustRoutes } from './routes/trust.ts';
 
@@ -28,6 +29,7 @@ export function adminRoutes(parts: AdminParts): readonly AdminRoute[] {
     ...resourceRoutes(parts),
     ...enforcementRoutes(parts),
     ...decisionRoutes(parts),
+    ...simulationRoutes(parts),
     ...auditRoutes(parts),
     ...operationRoutes(parts),
   ];

@@ -6,4 +6,14 @@ export const decisionErrors = defineErrors({
     message: 'no such decision is on record',
     next: 'allowed requests are sampled, and old records make room for new ones; see `castellan get decisions`',
   },
+  SIMULATION_BUSY: {
+    kind: 'exhausted',
+    message: 'another simulation is running',
+    next: 'try again when it is done',
+  },
+  SIMULATION_NOT_READY: {
+    kind: 'unavailable',
+    message: 'no policy is in force yet to compare with',
+    next: 'see `castellan check`: stored resources may not compile',
+  },
 });

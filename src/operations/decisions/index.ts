@@ -2,6 +2,7 @@
 export { decisionErrors } from './errors.ts';
 export { type DecisionExplanation, type ExplainDeps, explainDecision } from './explain-decision.ts';
 export { listDecisions } from './list-decisions.ts';
+export { pathShape } from './path-shape.ts';
 export {
   type DecisionRecord,
   mask,
@@ -11,3 +12,5 @@ export {
   requestOf,
 } from './record.ts';
 export { DecisionRecorder, destinationOf, type RecorderOptions } from './recorder.ts';
+export { type SimulateDeps, type SimulateRequest, type Simulation, Simulator } from './simulate.ts';
+export type { FlipGroup, UndecidableGroup } from './simulation-report.ts';

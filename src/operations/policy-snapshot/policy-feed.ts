@@ -1,12 +1,11 @@
-import { type Clock, sleep } from '../../base/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import { abortable } from '../../base/waiting.ts';
-import { compileSteps, type PolicySnapshot } from '../../policy/index.ts';
-import type { AnyResource } from '../../resources/index.ts';
 import type { Health } from '../check-health.ts';
 import type { ActivePolicy } from '../check-request/index.ts';
 import type { ResourceStore } from '../ports/index.ts';
 import { activePolicyOf, engineSettings, type PolicySettings } from './build.ts';
+import { compileInSlices } from './compile-in-slices.ts';
 import { ResourceMirror } from './resource-mirror.ts';
 
 export interface PolicyFeedOptions {
@@ -165,7 +164,13 @@ export class PolicyFeed implements Disposable {
     if (unreadable !== undefined) throw new Error(`a stored resource cannot be read: ${unreadable}`);
     const resources = this.#mirror.resources();
     const begin = stopwatch();
-    const snapshot = await this.#drive(resources, engineSettings(settings, resources));
+    const snapshot = await compileInSlices(resources, engineSettings(settings, resources), {
+      clock,
+      stopwatch,
+      previous: this.#active?.snapshot,
+      sliceMs: this.#options.sliceMs,
+      signal: this.#closing.signal,
+    });
     const active = activePolicyOf(snapshot, resources, storeRevision);
     this.#compileMs = stopwatch() - begin;
     onActivation?.(active);
@@ -180,24 +185,5 @@ export class PolicyFeed implements Disposable {
       workloads: active.workloads.size,
       compileMs: Math.round(this.#compileMs),
     });
-  }
-
-  /** D24: a slice of work, then whatever else waits, and again. */
-  async #drive(
-    resources: readonly AnyResource[],
-    settings: ReturnType<typeof engineSettings>,
-  ): Promise<PolicySnapshot> {
-    const { clock, stopwatch, sliceMs = 2 } = this.#options;
-    let sliceEnd = stopwatch() + sliceMs;
-    const steps = compileSteps(resources, settings, {
-      previous: this.#active?.snapshot,
-      shouldPause: () => stopwatch() >= sliceEnd,
-    });
-    for (;;) {
-      const step = steps.next();
-      if (step.done) return step.value;
-      await sleep(clock, 0, this.#closing.signal);
-      sliceEnd = stopwatch() + sliceMs;
-    }
   }
 }

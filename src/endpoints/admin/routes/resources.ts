@@ -20,7 +20,7 @@ const key = {
   namespace: s.text('Its namespace.', dnsName),
   name: s.text('Its name.', dnsName),
 };
-const finding = s.closed(
+export const finding = s.closed(
   {
     code: s.text('From the catalogue of findings.'),
     severity: s.text('How bad it is.', { enum: ['error', 'warning', 'info'] }),
