@@ -8,7 +8,7 @@ export function matchText(value: string, pattern: string): boolean {
 }
 
 export function matchHost(host: string, pattern: string): boolean {
-  return pattern === '*' ? true : matchText(host.toLowerCase(), pattern.toLowerCase());
+  return pattern === '*' ? true : matchText(host.trim().toLowerCase(), pattern.toLowerCase());
 }
 
 export function matchHeader(values: readonly string[] | undefined, pattern: string): boolean {
@@ -30,7 +30,7 @@ export function matchPath(path: string, pattern: string): boolean {
 
 /** Strict mode sees past the port and one trailing dot. */
 export function matchHostStrictly(host: string, pattern: string): boolean {
-  const folded = host.toLowerCase();
+  const folded = host.trim().toLowerCase();
   const parts = /^(\[[^\]]*\]|[^:]*)(:\d*)?$/.exec(folded);
   const bare = (parts?.[1] ?? folded).replace(/\.$/, '');
   const port = parts?.[2] ?? '';
@@ -120,7 +120,9 @@ export function matchIp(ip: string | undefined, block: string): boolean {
   const have = ipToBits(ip);
   const want = ipToBits(address);
   if (have === undefined || want === undefined || have.width !== want.width) return false;
-  const drop = BigInt(want.width - (length === undefined ? want.width : Number(length)));
+  // A mapped range counts its length from the beginning of the IPv6 address.
+  const shift = want.width === 32 && address.includes(':') ? 96 : 0;
+  const drop = BigInt(want.width - (length === undefined ? want.width : Number(length) - shift));
   return have.bits >> drop === want.bits >> drop;
 }
 
