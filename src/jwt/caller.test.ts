@@ -208,7 +208,7 @@ describe('a caller token', () => {
     expect(Object.keys(result.claims)).toContain('__proto__');
   });
 
-  it('nested too deep is refused (adv:T19)', async () => {
+  it('nested too deep is refused (adv:T19 policy:7/CVE-2026-48042)', async () => {
     const payload = `{"iss":"${good.issuer}","aud":"istio-ca","exp":${fresh.exp},"x":${'['.repeat(4000)}${']'.repeat(4000)}}`;
     expect(await judge(good.signText('{"alg":"ES256","kid":"key-1"}', payload))).toBe('payload-json');
   });

@@ -25,7 +25,7 @@ describe('a SPIFFE ID', () => {
     ['there is no trailing slash', 'spiffe://td/a/', 'spiffe:ID-13'],
     ['there is no bare slash', 'spiffe://td/', 'spiffe:ID-13'],
     ['segments keep to their characters', 'spiffe://td/a+b', 'spiffe:ID-14 adv:C38'],
-    ['NUL is refused', 'spiffe://td/ns/a\0b', 'adv:C30'],
+    ['NUL is refused', 'spiffe://td/ns/a\0b', 'adv:C30 policy:7/CVE-2025-66220'],
     ['homoglyphs are refused', 'spiffe://tԁ/a', 'adv:C32'],
   ])('is refused unless %s: %j (%s)', (_rule, text) => refuse(text));
 

@@ -280,7 +280,7 @@ describe('the leaf', () => {
     refuses(leafWith(leafUsage(), uriSan(other)), 'not_a_spiffe_id'),
   );
 
-  it('whose one URI holds text that looks like several is refused, its bytes being what counts (adv:C39)', () => {
+  it('whose one URI holds text that looks like several is refused, its bytes being what counts (adv:C39 policy:7/CVE-2022-21656)', () => {
     refuses(leafWith(leafUsage(), uriSan(`${uri}, URI:spiffe://td.example/admin`)), 'not_a_spiffe_id');
     refuses(leafWith(leafUsage(), san(ia5Name(2, `x, URI:${uri}`))), 'not_one_uri');
     refuses(leafWith(leafUsage(), san(ia5Name(6, 'spiffe://td.example/ns/a\0b'))), 'malformed');
@@ -297,7 +297,7 @@ describe('the leaf', () => {
     refuses(leafWith(keyUsage(2), uriSan(uri)), 'leaf_key_usage');
   });
 
-  it('for servers only is no client, for any purpose is refused, for none said is accepted unless strict (adv:M07)', () => {
+  it('for servers only is no client, for any purpose is refused, for none said is accepted unless strict (adv:M07 policy:7/CVE-2022-21657)', () => {
     const serverOnly = leafWith(leafUsage(), extKeyUsage(oids.serverAuth), uriSan(uri));
     refuses(serverOnly, 'ext_key_usage');
     accepts(serverOnly, { purpose: 'server' });

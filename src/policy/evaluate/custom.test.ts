@@ -149,7 +149,7 @@ describe('CUSTOM policies', () => {
     expect(providersNeeded(snapshot, requestTo({ path: '/admin%00' }))).toEqual([]);
   });
 
-  it('deny in a dry run, as Istio does; strict mode enforces them (policy:3.11)', () => {
+  it('deny in a dry run, as Istio does; strict mode enforces them (policy:3.11/3 policy:3.11)', () => {
     const [policy] = resourcesOf(custom('ask', 'door')) as readonly AuthorizationPolicy[];
     const dry = {
       ...policy,

@@ -206,7 +206,7 @@ describe('what becomes of a token', () => {
     evil: 'a\r\nb',
   };
 
-  it('removes it once it was accepted, header and parameter, unless it is forwarded (policy:2.1/9)', () => {
+  it('removes it once it was accepted, header and parameter, unless it is forwarded (policy:2.1/10)', () => {
     expect(decide(auth(rule(a)), [bearer(claims)]).effects.removeHeaders).toEqual(['authorization']);
     expect(
       decide(auth(rule(a, 'forwardOriginalToken: true')), [bearer(claims)]).effects.removeHeaders,
@@ -227,7 +227,7 @@ describe('what becomes of a token', () => {
     });
   });
 
-  it("writes payload and claims into headers, and never a client's own copy (policy:2.1/7 policy:2.1/8 adv:Z32)", () => {
+  it("writes payload and claims into headers, and never a client's own copy (policy:2.1/8 policy:2.1/9 adv:Z32)", () => {
     const headers = [
       'sub',
       'level',
@@ -335,7 +335,7 @@ describe('finding tokens', () => {
     expect(found(auth(rule(a)), { headers: { authorization: 'bearer one' } })).toEqual([]);
   });
 
-  it('looks at the named places instead of the defaults (policy:2.1/5 policy:2.1/6)', () => {
+  it('looks at the named places instead of the defaults (policy:2.1/5 policy:2.1/6 policy:2.1/7)', () => {
     const places =
       'fromHeaders: [{name: X-Jwt}, {name: x-p, prefix: "Token "}], fromParams: [jwt], fromCookies: [session]';
     const more = {

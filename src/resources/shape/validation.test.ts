@@ -379,9 +379,12 @@ describe('AuthorizationPolicy', () => {
       'from[0].source.trustDomains[0]',
     ],
     ['a method with a blank', to('methods: ["GE T"]'), 'CAS0747', 'to[0].operation.methods[0]'],
-  ])('%s is refused with its path (policy:5.1/13 adv:P08 adv:Z20)', (_name, text, code, path) => {
-    expect(findings(text)).toEqual([`error ${code} spec.rules[0].${path}`]);
-  });
+  ])(
+    '%s is refused with its path (policy:5.1/13 policy:3.6/4 adv:P08 adv:Z20)',
+    (_name, text, code, path) => {
+      expect(findings(text)).toEqual([`error ${code} spec.rules[0].${path}`]);
+    },
+  );
 
   test.each([
     ['port 0', to('ports: ["0"]')],

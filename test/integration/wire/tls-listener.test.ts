@@ -162,19 +162,22 @@ describe('the TLS listener', () => {
     second.destroy();
   });
 
-  it.each(['TLSv1.2', 'TLSv1.3'] as const)('never resumes a session with %s (adv:M14)', async (version) => {
-    await using server = await wireServer();
-    const only = { minVersion: version, maxVersion: version } as const;
-    const first = (await handshake(server, only)) as TLSSocket;
-    const tickets: Buffer[] = [];
-    first.on('session', (ticket) => tickets.push(ticket));
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    const session = tickets[0] ?? first.getSession();
-    first.destroy();
-    const second = (await handshake(server, { ...only, ...(session ? { session } : {}) })) as TLSSocket;
-    expect(second.isSessionReused()).toBe(false);
-    second.destroy();
-  });
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'never resumes a session with %s (adv:M14 policy:7/CVE-2022-21654)',
+    async (version) => {
+      await using server = await wireServer();
+      const only = { minVersion: version, maxVersion: version } as const;
+      const first = (await handshake(server, only)) as TLSSocket;
+      const tickets: Buffer[] = [];
+      first.on('session', (ticket) => tickets.push(ticket));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      const session = tickets[0] ?? first.getSession();
+      first.destroy();
+      const second = (await handshake(server, { ...only, ...(session ? { session } : {}) })) as TLSSocket;
+      expect(second.isSessionReused()).toBe(false);
+      second.destroy();
+    },
+  );
 
   it('shows new credentials to new connections and leaves the old ones alone (adv:N15)', async () => {
     await using server = await wireServer();
