@@ -41,10 +41,10 @@ function enforcedSets({ sets, drySets }: CustomLayer, state: EvaluationState): C
 
 function checkLayer(layer: CustomLayer, state: EvaluationState): Denial | undefined {
   const { provider } = layer;
-  if (provider === undefined) return denyForBadProvider(layer, state);
-  if (isSkipped(provider.protocol, state)) return undefined;
+  if (provider !== undefined && isSkipped(provider.protocol, state)) return undefined;
   const dry = state.isStrict ? undefined : firstMatch(layer.drySets, state.context);
   if (dry !== undefined) return denyDryRun(dry, state);
+  if (provider === undefined) return denyForBadProvider(layer, state);
   const rule = firstMatch(enforcedSets(layer, state), state.context);
   if (rule === undefined || layer.isSelf) return undefined;
   const result = state.request.custom?.get(layer.name);

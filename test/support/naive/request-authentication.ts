@@ -40,7 +40,9 @@ const trimAudience = (text: string) => text.replace(/^https?:\/\//, '').replace(
 
 /** Undefined when the token satisfies the rule, else the status it earns. */
 function problemWith(rule: JwtRule, token: PlainToken): 401 | 403 | undefined {
-  if (token.problem === 'malformed') return 401;
+  // Of a token that nobody could read, or whose claims are not told, only the fault is known.
+  const isUnread = token.problem !== undefined && Object.keys(token.claims).length === 0;
+  if (token.problem === 'malformed' || isUnread) return 401;
   if (rule.issuer !== undefined && token.claims.iss !== rule.issuer) return 401;
   if (token.problem === 'expired' || token.problem === 'not-yet-valid') return 401;
   if (rule.audiences && rule.audiences.length > 0) {

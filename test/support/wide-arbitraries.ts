@@ -1,0 +1,232 @@
+/**
+ * Random policies and requests with more to them than `policy-arbitraries.ts` has: odd paths and hosts, all kinds of
+ * proxies, targets, several providers, tokens at several places, certificates that are not good.
+ */
+import fc from 'fast-check';
+import type {
+  AuthzRequest,
+  CompilableResource,
+  EngineSettings,
+  JsonFields,
+  TokenPlace,
+  TokenResult,
+  WorkloadFacts,
+} from '../../src/policy/index.ts';
+import { requests, resources, settings, workloads } from './policy-arbitraries.ts';
+
+const paths = [
+  '/items?x=/admin',
+  '//admin',
+  '/x/../admin',
+  '/../admin',
+  '/%61dmin',
+  '/%2fadmin',
+  '/x/..%2Fadmin',
+  '/%5cadmin',
+  '/x\\admin',
+  '/admin;v=1/x',
+  '/%2561dmin',
+  '/%c0%af',
+  '/%zz',
+  '/items#x',
+  '/a b',
+  '/%00',
+  '*',
+  'items',
+  'http://cart.shop/items',
+  '/items/a*b',
+  '/items/',
+] as const;
+const hosts = ['cart.shop.', 'cart.shop:', '[::1]:80', 'u@cart.shop', ' cart.shop', 'a.b:c:80'] as const;
+const methods = ['OPTIONS', 'CONNECT', 'get', 'M-SEARCH'] as const;
+
+const targets = [
+  { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'gw' },
+  { group: '', kind: 'Service', name: 'cart' },
+  { group: 'networking.istio.io', kind: 'ServiceEntry', name: 'ext' },
+  { group: 'gateway.networking.k8s.io', kind: 'GatewayClass', name: 'istio-waypoint' },
+] as const;
+
+export const proxies: readonly WorkloadFacts[] = [
+  ...workloads,
+  { namespace: 'shop', name: 'gw', labels: new Map([['app', 'cart']]), proxy: 'gateway', gatewayName: 'gw' },
+  { namespace: 'shop', name: 'old-gw', labels: new Map([['app', 'cart']]), proxy: 'gateway' },
+  {
+    namespace: 'shop',
+    name: 'way',
+    labels: new Map([['gateway.networking.k8s.io/gateway-name', 'gw']]),
+    proxy: 'waypoint',
+    services: [
+      { namespace: 'shop', name: 'cart', registry: 'kubernetes' },
+      { namespace: 'web', name: 'ext', registry: 'external' },
+    ],
+  },
+  { namespace: 'web', name: 'node', labels: new Map([['app', 'other']]), proxy: 'ztunnel' },
+];
+
+/** One resource in three changed: a target instead of a selector, another provider, other places of tokens. */
+const changedResource = (resource: CompilableResource): fc.Arbitrary<CompilableResource> => {
+  if (resource.kind === 'AuthorizationPolicy')
+    return fc
+      .record({
+        target: fc.option(fc.constantFrom(...targets), { nil: undefined, freq: 2 }),
+        provider: fc.constantFrom('door', 'side', 'missing'),
+        dry: fc.constantFrom(false, false, false, true),
+      })
+      .map(({ target, provider, dry }) => ({
+        ...resource,
+        metadata: {
+          ...resource.metadata,
+          annotations:
+            dry && resource.spec.action !== 'AUDIT'
+              ? new Map([['istio.io/dry-run', 'true']])
+              : resource.metadata.annotations,
+        },
+        spec: {
+          ...resource.spec,
+          ...(target === undefined ? {} : { targetRefs: [target], selector: undefined }),
+          ...(resource.spec.action === 'CUSTOM' ? { provider } : {}),
+        },
+      }));
+  if (resource.kind !== 'RequestAuthentication') return fc.constant(resource);
+  return fc
+    .record({
+      fromHeaders: fc.constantFrom([], [{ name: 'X-Jwt', prefix: '' }]),
+      fromParams: fc.constantFrom([], ['tok']),
+      presence: fc.constantFrom('OPTIONAL' as const, 'OPTIONAL' as const, 'REQUIRED' as const),
+      spaceDelimitedClaims: fc.constantFrom([], ['groups']),
+      issuer: fc.constantFrom(undefined, 'https://a.example', 'https://b.example'),
+    })
+    .map((changes) => ({
+      ...resource,
+      spec: { ...resource.spec, jwtRules: resource.spec.jwtRules.map((rule) => ({ ...rule, ...changes })) },
+    }));
+};
+
+export const wideResources: fc.Arbitrary<readonly CompilableResource[]> = resources.chain((list) =>
+  fc.tuple(
+    ...list.map((resource) =>
+      fc.oneof(
+        { weight: 2, arbitrary: fc.constant(resource) },
+        { weight: 1, arbitrary: changedResource(resource) },
+      ),
+    ),
+  ),
+);
+
+const provider = (name: string, protocol: 'http' | 'grpc', failOpen: boolean) => ({
+  name,
+  protocol,
+  failOpen,
+  statusOnError: 403,
+});
+
+export const wideSettings: fc.Arbitrary<EngineSettings> = fc
+  .record({
+    base: settings,
+    providers: fc.constantFrom(
+      undefined,
+      [provider('door', 'grpc', false), provider('side', 'grpc', true)],
+      [provider('door', 'http', true), provider('side', 'grpc', false)],
+    ),
+    root: fc.constantFrom(undefined, undefined, 'web'),
+    multipleCustomProviders: fc.boolean(),
+    selectorsOnGateways: fc.boolean(),
+    stripPathParameters: fc.constantFrom(false, false, true),
+    skipTrustDomainValidation: fc.constantFrom(false, false, true),
+    selfProviders: fc.constantFrom([], [], ['side']),
+  })
+  .map(({ base, providers, root, ...flags }) => ({
+    ...base,
+    ...flags,
+    mesh: {
+      ...base.mesh,
+      rootNamespace: root,
+      ...(providers === undefined ? {} : { extensionProviders: providers }),
+    },
+  }));
+
+const places: readonly TokenPlace[] = [
+  { in: 'header', name: 'authorization', prefix: 'Bearer ' },
+  { in: 'header', name: 'x-jwt', prefix: '' },
+  { in: 'param', name: 'access_token' },
+  { in: 'param', name: 'tok' },
+];
+
+const token: fc.Arbitrary<TokenResult> = fc
+  .record({
+    place: fc.constantFrom(...places),
+    fault: fc.constantFrom(
+      undefined,
+      undefined,
+      undefined,
+      'malformed' as const,
+      'expired' as const,
+      'no-matching-key' as const,
+    ),
+    iss: fc.constantFrom<unknown>('https://a.example', 'https://b.example', 'https://c.example', 7),
+    sub: fc.constantFrom<unknown>('alice', 'bob', 'group/carol', '', undefined),
+    aud: fc.constantFrom<unknown>('shop', 'https://shop/', ['x', 'shop'], 'none', undefined),
+    groups: fc.constantFrom<unknown>('dev', 'ops dev', ['dev'], [['dev']], { dev: 'dev' }, undefined),
+  })
+  .map(({ place, fault, ...claims }) =>
+    fault === undefined
+      ? { ok: true as const, place, claims: Object.assign(Object.create(null), claims) as JsonFields }
+      : { ok: false as const, place, fault },
+  );
+
+const sometimes = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 1 });
+
+/** Every second request changed in some way. */
+export const wideRequests: fc.Arbitrary<AuthzRequest> = fc
+  .record({
+    base: requests,
+    path: sometimes(fc.constantFrom(...paths)),
+    host: sometimes(fc.constantFrom(...hosts)),
+    method: fc.option(fc.constantFrom(...methods), { nil: undefined, freq: 4 }),
+    scheme: fc.constantFrom('https', 'HtTp', undefined),
+    destination: fc.constantFrom(...proxies),
+    tokens: sometimes(fc.array(token, { maxLength: 3 })),
+    problem: fc.option(fc.constantFrom('expired' as const, 'untrusted-root' as const), {
+      nil: undefined,
+      freq: 6,
+    }),
+    oneWay: fc.constantFrom(false, false, false, true),
+    preflight: fc.constantFrom(false, false, false, true),
+    role: fc.option(fc.constantFrom('admin, user', ' admin ', 'user,', 'us*'), { nil: undefined }),
+    side: fc.constantFrom('allow' as const, 'deny' as const, 'unavailable' as const, undefined),
+  })
+  .map((r) => {
+    const { base } = r;
+    const { connection, http } = base;
+    const headers = new Map(http?.headers);
+    if (r.preflight)
+      headers.set('origin', ['https://o.example']).set('access-control-request-method', ['GET']);
+    if (r.role !== undefined) headers.set('x-role', [...(headers.get('x-role') ?? []), r.role]);
+    const bad = connection.tls === 'mutual' ? r.problem : undefined;
+    const custom = new Map(base.custom);
+    if (r.side !== undefined) custom.set('side', { outcome: r.side });
+    return {
+      ...base,
+      connection: {
+        ...connection,
+        ...(connection.tls === 'none' && r.oneWay ? { tls: 'one-way' as const, alpn: 'istio-h2' } : {}),
+        ...(bad === undefined ? {} : { peer: undefined, peerProblem: bad }),
+      },
+      ...(http === undefined
+        ? {}
+        : {
+            http: {
+              ...http,
+              path: r.path ?? http.path,
+              authority: r.host ?? http.authority,
+              method: r.method ?? http.method,
+              scheme: r.scheme,
+              headers,
+            },
+            tokens: r.tokens ?? base.tokens,
+          }),
+      custom,
+      destination: r.destination,
+    };
+  });
