@@ -10,6 +10,7 @@ import { auditOf, type Operator } from '../operations/operator.ts';
 import { PageCursors } from '../operations/page-cursor.ts';
 import type { DirectorySource } from '../operations/policy-directory/index.ts';
 import { listenOnSocket } from './admin-socket.ts';
+import type { Agents } from './agents.ts';
 import { type Checks, policySettings } from './checks.ts';
 import type { Environment } from './environment.ts';
 import type { Issuing } from './issuing.ts';
@@ -23,6 +24,7 @@ export interface AdminDoorParts {
   readonly environment: Environment;
   readonly state: State;
   readonly issuing: Issuing;
+  readonly agents: Agents;
   readonly checks: Checks;
   readonly directory: DirectorySource | undefined;
   readonly serving: ServingCertificate;
@@ -96,6 +98,7 @@ function adminParts(door: AdminDoorParts): AdminParts {
       clock,
       stopwatch: () => performance.now(),
     }),
+    agents: door.agents,
     cursors: new PageCursors(random.bytes(32)),
     readiness,
     settings: door.shown,

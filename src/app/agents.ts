@@ -1,6 +1,5 @@
 import type { Metrics } from '../adapters/telemetry/index.ts';
 import type { Evidence } from '../identity/index.ts';
-import { joinTokenNodeAttestor, type NodeAttestor } from '../identity/index.ts';
 import {
   type AgentCaller,
   AgentReports,
@@ -9,16 +8,20 @@ import {
   type AttestNodeRequest,
   attestNode,
   authenticateAgent,
+  type MintedJwtSvid,
+  type MintJwtSvidRequest,
+  mintJwtSvid,
   type PolicyForAgents,
   type RenewNodeRequest,
   renewNode,
   TrustBundles,
 } from '../operations/agents/index.ts';
 import { RateLimiter } from '../operations/limits/rate-limiter.ts';
-import { joinTokenRedeemer } from '../operations/redeem-join-token.ts';
+import type { RegistrationView } from '../operations/registrations.ts';
 import type { Environment } from './environment.ts';
 import type { Issuing } from './issuing.ts';
 import { keyPolicyOf } from './key-policy.ts';
+import { nodeAttestors } from './node-attestors.ts';
 import type { Settings } from './settings/index.ts';
 import type { State } from './state.ts';
 
@@ -26,8 +29,10 @@ export interface Agents {
   readonly attest: (request: AttestNodeRequest) => Promise<AttestedNode>;
   readonly authenticate: (evidence: Evidence, signal: AbortSignal) => Promise<AgentCaller>;
   readonly renew: (agent: AgentCaller, request: RenewNodeRequest) => Promise<readonly Uint8Array[]>;
+  readonly mint: (agent: AgentCaller, request: MintJwtSvidRequest) => Promise<MintedJwtSvid>;
   readonly sync: AgentSync;
   readonly reports: AgentReports;
+  readonly registrations: () => RegistrationView;
 }
 
 export interface AgentsParts {
@@ -68,6 +73,17 @@ export async function openAgents(parts: AgentsParts): Promise<Agents> {
     },
   };
   const renewal = { ...signing, agents: new RateLimiter(perAgent, clock) };
+  const minting = {
+    authority,
+    registrations: () => issuing.registrations.current(),
+    revocations: store.revocations,
+    audit: store.audit,
+    refusals: store.refusals,
+    clock,
+    clockGuard,
+    agents: new RateLimiter(perAgent, clock),
+    limitHit: () => metrics.limitHit('agent_jwt_rate'),
+  };
   const { sync, reports } = await openSync(parts);
   sampleAgents(metrics, state, reports);
   const gate = { trustDomain, certificates: issuing.certificates };
@@ -75,8 +91,10 @@ export async function openAgents(parts: AgentsParts): Promise<Agents> {
     attest: (request) => attestNode(attestation, request),
     authenticate: (evidence, signal) => authenticateAgent(gate, evidence, signal),
     renew: (agent, request) => renewNode(renewal, agent, request),
+    mint: (agent, request) => mintJwtSvid(minting, agent, request),
     sync,
     reports,
+    registrations: minting.registrations,
   };
 }
 
@@ -114,11 +132,6 @@ function sampleAgents(metrics: Metrics, { store }: State, reports: AgentReports)
     for (const state of ['attested', 'evicted', 'banned'] as const)
       set('castellan_agents', nodes.filter((node) => node.state === state).length, { state });
   });
-}
-
-function nodeAttestors({ settings, environment, state }: AgentsParts): readonly NodeAttestor[] {
-  const redeemer = joinTokenRedeemer(state.store.joinTokens, environment.clock);
-  return [joinTokenNodeAttestor({ trustDomain: settings.trustDomain, redeemer })] as readonly NodeAttestor[];
 }
 
 /** Until there is one: agents get no policy. */

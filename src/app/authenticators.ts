@@ -37,6 +37,8 @@ const fileRefreshMs = 5_000;
 export interface Authenticators {
   /** In Istio's order: certificate, tokens of issuers, token review, forwarded certificate; then our join tokens. */
   readonly chain: readonly Authenticator[];
+  /** Those of the chain that judge tokens which somebody else issued. */
+  readonly tokens: readonly Authenticator[];
   readonly keySets: readonly KeySetKeeper[];
 }
 
@@ -45,15 +47,16 @@ export function openAuthenticators(parts: AuthenticatorParts): Authenticators {
   const { trustDomain } = settings;
   const clusters = clusterNames({ ownId: settings.clusterId });
   const keySets: KeySetKeeper[] = [];
-  const chain: Authenticator[] = [clientCertificateAuthenticator({ trustDomain, standing })];
-  if (settings.issuers.length > 0) chain.push(tokensOfIssuers(parts, clusters, keySets));
-  if (settings.tokenReview !== undefined) chain.push(tokenReview(parts, clusters));
+  const tokens: Authenticator[] = [];
+  if (settings.issuers.length > 0) tokens.push(tokensOfIssuers(parts, clusters, keySets));
+  if (settings.tokenReview !== undefined) tokens.push(tokenReview(parts, clusters));
+  const chain: Authenticator[] = [clientCertificateAuthenticator({ trustDomain, standing }), ...tokens];
   const trustedNetworks = networks(settings.xfcc.trustedCidrs);
   if (trustedNetworks.length > 0) chain.push(xfccAuthenticator({ trustDomain, trustedNetworks }));
   chain.push(
     joinTokenAuthenticator({ trustDomain, redeemer: joinTokenRedeemer(joinTokens, environment.clock) }),
   );
-  return { chain, keySets };
+  return { chain, tokens, keySets };
 }
 
 function tokensOfIssuers(

@@ -24,6 +24,8 @@ export interface Issuing {
   readonly issueLocally: (operator: Operator, request: LocalIssueRequest) => Promise<LocalIssuance>;
   readonly keySets: readonly KeySetKeeper[];
   readonly registrations: Registrations;
+  /** Judge tokens that somebody else issued. */
+  readonly tokens: readonly Authenticator[];
   /** Judges certificates of connections, and nothing else. */
   readonly certificates: Authenticator;
 }
@@ -58,7 +60,7 @@ export async function openIssuing(parts: IssuingParts): Promise<Issuing> {
     logger: logger.scoped('ca'),
   });
   const keepers = stack.use(new DisposableStack());
-  const { chain, keySets } = openAuthenticators({
+  const { chain, tokens, keySets } = openAuthenticators({
     settings,
     environment,
     standing,
@@ -89,6 +91,7 @@ export async function openIssuing(parts: IssuingParts): Promise<Issuing> {
   return {
     issue,
     keySets,
+    tokens,
     registrations,
     certificates: clientCertificateAuthenticator({ trustDomain, standing }),
     issueLocally: (operator, request) =>

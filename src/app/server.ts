@@ -106,15 +106,8 @@ async function openCore(options: ServerOptions, stack: AsyncDisposableStack): Pr
   const issuing = await openIssuing({ settings, environment, state, metrics, stack });
   const directory = await openPolicyDirectory({ settings, environment, state, metrics, stack });
   const checks = await openChecks({ settings, environment, state, metrics, stack });
-  const agents = await openAgents({
-    settings,
-    environment,
-    state,
-    issuing,
-    metrics,
-    policy: noPolicyForAgents,
-    stack,
-  });
+  const policy = noPolicyForAgents;
+  const agents = await openAgents({ settings, environment, state, issuing, metrics, policy, stack });
   const lifecycle = { isDraining: false };
   const readiness = readinessChecks({
     state,
@@ -156,6 +149,7 @@ async function openDoors(
     environment,
     state,
     issuing,
+    agents: core.agents,
     checks: core.checks,
     directory: core.directory,
     serving,

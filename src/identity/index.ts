@@ -50,7 +50,9 @@ export {
   jwtIssuer,
   jwtIssuersAuthenticator,
 } from './jwt-issuers.ts';
+export { type K8sSatNodeOptions, k8sSatNodeAttestor } from './k8s-sat-node.ts';
 export type {
+  AnyNodeAttestor,
   NodeAttestation,
   NodeAttestationCall,
   NodeAttestor,
@@ -66,6 +68,7 @@ export {
   type TokenReviewStatus,
   tokenReviewAuthenticator,
 } from './token-review.ts';
+export { type MachineName, x509PopNodeAttestor } from './x509-pop-node.ts';
 export { type XfccOptions, xfccAuthenticator } from './xfcc.ts';
 export {
   formatXfccElement,

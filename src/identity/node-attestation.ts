@@ -24,10 +24,12 @@ export type NodeAttestation =
   | { readonly outcome: 'rejected' | 'unavailable'; readonly reason: string; readonly detail: string };
 
 /** One way to prove what a node is. */
-export interface NodeAttestor<M extends NodeMethod = NodeMethod> {
+export interface NodeAttestor<M extends NodeMethod> {
   readonly method: M;
   attest(shown: Extract<NodeEvidence, { method: M }>, call: NodeAttestationCall): Promise<NodeAttestation>;
 }
+
+export type AnyNodeAttestor = { readonly [M in NodeMethod]: NodeAttestor<M> }[NodeMethod];
 
 export const rejectNode = (reason: string, detail: string): NodeAttestation => ({
   outcome: 'rejected',

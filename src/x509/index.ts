@@ -32,7 +32,7 @@ export { formatIp, parseIp } from './ip-address.ts';
 export { IssuedLeaf, type Issuer, issueLeaf } from './issue-leaf.ts';
 export { type LeafProfile, type LeafRequest, leafProfile } from './leaf-profile.ts';
 export type { LintContext, LintFinding } from './lint.ts';
-export { formatName } from './name.ts';
+export { commonNameOf, formatName } from './name.ts';
 export { type PathReason, pathReasons } from './path-reasons.ts';
 export { formatCertificatePem, formatPem } from './pem.ts';
 export {
@@ -46,8 +46,10 @@ export {
 export { localSigner, publicKeyOf, type Signer } from './signer.ts';
 export {
   type InvalidPath,
+  type MachinePathOptions,
   type PathOptions,
   type Purpose,
   type ValidPath,
+  validateMachinePath,
   validatePath,
 } from './validate-path.ts';

@@ -54,6 +54,12 @@ export function hasCommonName(attributes: readonly NameAttribute[]): boolean {
   return attributes.some((attribute) => attribute.oid === oids.commonName && attribute.value !== '');
 }
 
+/** The common name of a subject that has exactly one. */
+export function commonNameOf(nameDer: Uint8Array): string | undefined {
+  const found = readName(nameDer).filter(({ oid }) => oid === oids.commonName);
+  return found.length === 1 ? found[0]?.value : undefined;
+}
+
 /** A name for people, in the order it is written: `O=cluster.local, serialNumber=…`. For display only. */
 export function formatName(bytes: Uint8Array): string {
   return readName(bytes)

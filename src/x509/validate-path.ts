@@ -47,17 +47,9 @@ const defaultMaxChain = 8;
  * own trust domain (M03).
  */
 export function validatePath(chain: readonly Uint8Array[], options: PathOptions): ValidPath | InvalidPath {
-  if (chain.length === 0) return refusal('empty', 'no certificate was presented');
-  const maxChain = options.maxChain ?? defaultMaxChain;
-  if (chain.length > maxChain)
-    return refusal('chain_too_long', `${chain.length} certificates were presented, ${maxChain} are read`);
-  const certificates: Certificate[] = [];
-  for (const [i, der] of chain.entries()) {
-    const read = readOne(der, i);
-    if ('reason' in read) return read;
-    certificates.push(read);
-  }
-  const [leaf, ...others] = certificates as [Certificate, ...Certificate[]];
+  const read = readChain(chain, options.maxChain ?? defaultMaxChain);
+  if ('reason' in read) return read;
+  const [leaf, ...others] = read;
   const spiffeId = readSpiffeId(leaf);
   if ('reason' in spiffeId) return spiffeId;
   const problem = checkLeaf(leaf, options);
@@ -67,6 +59,42 @@ export function validatePath(chain: readonly Uint8Array[], options: PathOptions)
     return refusal('unknown_trust_domain', `no bundle is held for trust domain \`${spiffeId.trustDomain}\``);
   const found = searchPath({ leaf, others, roots }, options);
   return found.ok ? { ok: true, leaf, spiffeId, path: found.path } : found;
+}
+
+export interface MachinePathOptions extends Omit<PathOptions, 'rootsFor' | 'maxChain'> {
+  readonly roots: readonly Certificate[];
+}
+
+/**
+ * The same rules for a certificate that names no SPIFFE ID, such as one that a machine got from its maker or owner:
+ * `chain[0]` is the certificate whose key the caller has proved by other means.
+ */
+export function validateMachinePath(
+  chain: readonly Uint8Array[],
+  options: MachinePathOptions,
+): Omit<ValidPath, 'spiffeId'> | InvalidPath {
+  const read = readChain(chain, defaultMaxChain);
+  if ('reason' in read) return read;
+  const [leaf, ...others] = read;
+  const problem = checkLeaf(leaf, options);
+  if (problem !== undefined) return problem;
+  const found = searchPath({ leaf, others, roots: options.roots }, options);
+  return found.ok ? { ok: true, leaf, path: found.path } : found;
+}
+
+type Presented = readonly [Certificate, ...Certificate[]];
+
+function readChain(chain: readonly Uint8Array[], maxChain: number): Presented | Refusal {
+  if (chain.length === 0) return refusal('empty', 'no certificate was presented');
+  if (chain.length > maxChain)
+    return refusal('chain_too_long', `${chain.length} certificates were presented, ${maxChain} are read`);
+  const certificates: Certificate[] = [];
+  for (const [i, der] of chain.entries()) {
+    const read = readOne(der, i);
+    if ('reason' in read) return read;
+    certificates.push(read);
+  }
+  return certificates as unknown as Presented;
 }
 
 function readOne(der: Uint8Array, position: number): Certificate | Refusal {

@@ -1,10 +1,20 @@
 import type { Clock } from '../../src/base/clock.ts';
 import type { AdminParts } from '../../src/endpoints/admin/index.ts';
+import { RegistrationIndex } from '../../src/identity/index.ts';
 import { Enforcers } from '../../src/operations/enforcers.ts';
 import { PageCursors } from '../../src/operations/page-cursor.ts';
+import type { RegistrationView } from '../../src/operations/registrations.ts';
 import { parseTrustDomain } from '../../src/spiffe/index.ts';
 import { FakeRandom } from '../fakes/random.ts';
 import type { FakeStore } from '../fakes/store.ts';
+
+const noRegistrations: RegistrationView = {
+  registry: new RegistrationIndex('Kubernetes', []),
+  isRegistered: () => false,
+  dnsNamesOf: () => [],
+  under: () => [],
+  until: Number.POSITIVE_INFINITY,
+};
 
 /** An admin door over the store in memory, with an authority that has nothing to show. */
 export function fakeAdminParts(store: FakeStore, clock: Clock): AdminParts {
@@ -39,6 +49,7 @@ export function fakeAdminParts(store: FakeStore, clock: Clock): AdminParts {
     }),
     enforcers: new Enforcers(),
     simulator: { simulate: () => Promise.reject(new Error('nothing to simulate')) },
+    agents: { reports: { find: () => undefined }, registrations: () => noRegistrations },
     cursors: new PageCursors(new Uint8Array(32)),
     readiness: [{ name: 'store', check: () => ({ ok: true }) }],
     settings: [{ name: 'csrPort', value: 15_012, origin: 'default' }],

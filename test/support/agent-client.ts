@@ -8,6 +8,9 @@ import {
   AttestRequestSchema,
   AttestResponseSchema,
   type AttestStartSchema,
+  MintJwtSvidRequestSchema,
+  type MintJwtSvidResponse,
+  MintJwtSvidResponseSchema,
   RenewNodeRequestSchema,
   RenewNodeResponseSchema,
   SyncRequestSchema,
@@ -72,6 +75,22 @@ export class AgentClient implements Disposable {
     const send = (request: SyncRequestInit) => call.write(create(SyncRequestSchema, request));
     send({ message: { case: 'hello', value: { agentVersion: 'test', ...hello } } });
     return new SyncStream(call, send);
+  }
+
+  mint(request: MessageInitShape<typeof MintJwtSvidRequestSchema>): Promise<MintJwtSvidResponse> {
+    return new Promise((resolve, reject) => {
+      this.#client.makeUnaryRequest(
+        `${service}/MintJwtSvid`,
+        (message: MessageShape<typeof MintJwtSvidRequestSchema>) =>
+          Buffer.from(toBinary(MintJwtSvidRequestSchema, message)),
+        (bytes) => fromBinary(MintJwtSvidResponseSchema, bytes),
+        create(MintJwtSvidRequestSchema, request),
+        (error, answer) => {
+          if (answer === undefined) reject(error ?? new Error('no answer'));
+          else resolve(answer);
+        },
+      );
+    });
   }
 
   renew(csrDer: Uint8Array): Promise<readonly Uint8Array[]> {
@@ -202,9 +221,12 @@ export async function attestWith(
   return {
     id: accepted.agentId,
     accepted,
-    chainPem: accepted.chainDer.map(formatCertificatePem).join(''),
-    privateKeyPem: csr.privateKeyPem,
+    ...asIdentity(accepted.chainDer, csr.privateKeyPem),
   };
+}
+
+export function asIdentity(chainDer: readonly Uint8Array[], privateKeyPem: string): NodeIdentity {
+  return { chainPem: chainDer.map(formatCertificatePem).join(''), privateKeyPem };
 }
 
 export async function agentToken(ca: Castellan, name: string): Promise<string> {

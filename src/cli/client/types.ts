@@ -189,3 +189,40 @@ export interface WorkloadPolicyJson {
   readonly mtls: readonly EffectivePeerAuthentication[];
   readonly policies: readonly AppliedPolicy[];
 }
+
+export interface AgentJson {
+  readonly id: string;
+  readonly state: string;
+  readonly reason?: string;
+  readonly method: string;
+  readonly agentVersion: string;
+  readonly serial: string;
+  readonly notAfter: string;
+  readonly attestedAt: string;
+  readonly lastSeenAt: string;
+  readonly connected: boolean;
+  readonly registrations: number;
+  readonly svids: number;
+  readonly bundles: readonly {
+    readonly trustDomain: string;
+    readonly sequence: number;
+    readonly since: string;
+  }[];
+  readonly refused?: string;
+}
+
+interface EndedJson {
+  readonly serial: string;
+  readonly spiffeId: string;
+  readonly notAfter: string;
+}
+
+export interface AgentStateJson {
+  readonly id: string;
+  readonly before: string;
+  readonly applied: boolean;
+  readonly connected: boolean;
+  readonly nodeSvids: readonly EndedJson[];
+  readonly workloadSvids: readonly EndedJson[];
+  readonly onlyHere: readonly string[];
+}

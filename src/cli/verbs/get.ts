@@ -10,6 +10,7 @@ import type { Verb, VerbContext } from '../frame/verb.ts';
 import { decisionView, fetchDecisions } from './decisions.ts';
 import { findKind, kindNames } from './kinds.ts';
 import {
+  agentView,
   auditView,
   identityView,
   resourceView,
@@ -37,6 +38,7 @@ const nouns = [
   'identities',
   'roots',
   'tokens',
+  'agents',
   'audit',
   'revocations',
   'config',
@@ -51,6 +53,7 @@ const aliases: Readonly<Record<string, Noun>> = {
   root: 'roots',
   decision: 'decisions',
   token: 'tokens',
+  agent: 'agents',
   revocation: 'revocations',
   settings: 'config',
   all: 'resources',
@@ -106,6 +109,8 @@ async function getNoun(context: VerbContext, noun: Noun, options: Options): Prom
       return show(context, rootView(now), items('/roots'));
     case 'tokens':
       return show(context, tokenView(now), items('/tokens'));
+    case 'agents':
+      return show(context, agentView(now), items('/agents'));
     case 'revocations':
       return show(context, revocationView(now), items('/revocations'));
     case 'config':

@@ -21,6 +21,12 @@ export const verbs: readonly VerbEntry[] = [
     load: async () => (await import('./server.ts')).server,
   },
   {
+    name: 'agent',
+    summary: 'evict, ban and unban agents',
+    group: 'Operate',
+    load: async () => (await import('./agent.ts')).agent,
+  },
+  {
     name: 'issue',
     summary: 'get a certificate; its key is made here and never sent',
     group: 'Certificates',

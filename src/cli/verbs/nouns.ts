@@ -1,4 +1,5 @@
 import type {
+  AgentJson,
   AuditJson,
   IdentityJson,
   JoinTokenJson,
@@ -127,3 +128,29 @@ export const resourceView: NounView<ResourceJson> = (now) => ({
     { header: 'age', cell: ({ metadata }) => relative(String(metadata.creationTimestamp), now), drop: 2 },
   ],
 });
+
+export const agentView: NounView<AgentJson> = (now) => ({
+  kind: 'Agent',
+  name: ({ id }) => id,
+  toJson: asIs,
+  columns: [
+    { header: 'agent', cell: ({ id }) => id.replace(/^spiffe:\/\/[^/]+\/castellan\/agent\//, '') },
+    { header: 'state', cell: ({ state }) => state },
+    { header: 'seen', cell: ({ connected, lastSeenAt }) => (connected ? 'now' : relative(lastSeenAt, now)) },
+    { header: 'ends', cell: ({ notAfter }) => relative(notAfter, now) },
+    { header: 'identities', cell: ({ registrations }) => String(registrations), alignRight: true, drop: 2 },
+    { header: 'svids', cell: ({ svids }) => String(svids), alignRight: true, drop: 3 },
+    { header: 'bundle', cell: (agent) => ownBundle(agent), alignRight: true, drop: 1 },
+    { header: 'version', cell: ({ agentVersion }) => agentVersion, wide: true },
+    { header: 'attested', cell: ({ attestedAt }) => relative(attestedAt, now), wide: true },
+    { header: 'spiffe id', cell: ({ id }) => id, wide: true },
+    { header: 'note', cell: ({ reason, refused }) => reason ?? refused ?? '', wide: true },
+  ],
+});
+
+/** The sequence of the agent's own trust domain. */
+function ownBundle({ id, bundles }: AgentJson): string {
+  const trustDomain = id.slice('spiffe://'.length).split('/', 1)[0];
+  const held = bundles.find((bundle) => bundle.trustDomain === trustDomain);
+  return held === undefined ? '-' : String(held.sequence);
+}

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
+import type { AgentReports } from '../../operations/agents/index.ts';
 import type { HealthCheck } from '../../operations/check-health.ts';
 import type { ActivePolicy } from '../../operations/check-request/index.ts';
 import type { Simulator } from '../../operations/decisions/index.ts';
@@ -9,6 +10,7 @@ import type { Operator } from '../../operations/operator.ts';
 import type { PageCursors } from '../../operations/page-cursor.ts';
 import type { PolicyFeedStatus, PolicySettings } from '../../operations/policy-snapshot/index.ts';
 import type { AuditReport, Store } from '../../operations/ports/index.ts';
+import type { RegistrationView } from '../../operations/registrations.ts';
 
 export interface LocalIssueRequest {
   readonly csrPem: string;
@@ -58,6 +60,10 @@ export interface AdminParts {
   /** Every process that decides. */
   readonly enforcers: Enforcers;
   readonly simulator: Pick<Simulator, 'simulate'>;
+  readonly agents: {
+    readonly reports: Pick<AgentReports, 'find'>;
+    readonly registrations: () => RegistrationView;
+  };
   readonly cursors: PageCursors;
   readonly readiness: readonly HealthCheck[];
   /** Settings that won, secrets never among them. */

@@ -5,6 +5,7 @@ import { type HttpServerOptions, httpServer } from '../../wire/http/server.ts';
 import { demandRole, type OperatorAccess, operatorGate } from './operators.ts';
 import type { AdminParts } from './parts.ts';
 import type { AdminRoute } from './route.ts';
+import { agentRoutes } from './routes/agents.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { certificateRoutes } from './routes/certificates.ts';
 import { decisionRoutes } from './routes/decisions.ts';
@@ -26,6 +27,7 @@ export function adminRoutes(parts: AdminParts): readonly AdminRoute[] {
     ...certificateRoutes(parts),
     ...revocationRoutes(parts),
     ...tokenRoutes(parts),
+    ...agentRoutes(parts),
     ...resourceRoutes(parts),
     ...enforcementRoutes(parts),
     ...decisionRoutes(parts),

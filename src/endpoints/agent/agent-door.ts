@@ -9,6 +9,8 @@ import {
   type AttestedNode,
   type AttestNodeRequest,
   agentErrors,
+  type MintedJwtSvid,
+  type MintJwtSvidRequest,
   type RenewNodeRequest,
   type SyncSession,
 } from '../../operations/agents/index.ts';
@@ -16,6 +18,8 @@ import {
   AgentService,
   AttestRequestSchema,
   type AttestStart,
+  MintJwtSvidRequestSchema,
+  MintJwtSvidResponseSchema,
   RenewNodeRequestSchema,
   RenewNodeResponseSchema,
   type Report,
@@ -34,6 +38,7 @@ export interface AgentDoorParts {
   readonly attest: (request: AttestNodeRequest) => Promise<AttestedNode>;
   readonly authenticate: (evidence: Evidence, signal: AbortSignal) => Promise<AgentCaller>;
   readonly renew: (agent: AgentCaller, request: RenewNodeRequest) => Promise<readonly Uint8Array[]>;
+  readonly mint: (agent: AgentCaller, request: MintJwtSvidRequest) => Promise<MintedJwtSvid>;
   readonly sync: Pick<AgentSync, 'open'>;
   readonly connections: ConnectionTable;
   readonly clock: Clock;
@@ -61,6 +66,16 @@ export function agentDoor(parts: AgentDoorParts): GrpcDoor {
         const agent = await parts.authenticate(evidenceOf(call, parts.connections), call.signal);
         const chainDer = await parts.renew(agent, { csrDer, requestId, signal: call.signal });
         return create(RenewNodeResponseSchema, { chainDer: [...chainDer] });
+      }),
+      mintJwtSvid: unary(MintJwtSvidRequestSchema, async ({ spiffeId, audiences }, call) => {
+        const requestId = newRequestId(parts, call);
+        const agent = await parts.authenticate(evidenceOf(call, parts.connections), call.signal);
+        const minted = await parts.mint(agent, { spiffeId, audiences, requestId, signal: call.signal });
+        return create(MintJwtSvidResponseSchema, {
+          token: minted.token,
+          issuedAtMs: BigInt(minted.issuedAt),
+          expiresAtMs: BigInt(minted.expiresAt),
+        });
       }),
     },
   };

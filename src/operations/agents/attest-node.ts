@@ -1,6 +1,6 @@
 import { asCastellanError, type CastellanError, isCastellanError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { Evidence, NodeAttestation, NodeAttestor, NodeEvidence } from '../../identity/index.ts';
+import type { AnyNodeAttestor, Evidence, NodeAttestation, NodeEvidence } from '../../identity/index.ts';
 import type { SpiffeId } from '../../spiffe/index.ts';
 import { parseCsrDer } from '../../x509/index.ts';
 import { type RateLimiter, sourceKey } from '../limits/rate-limiter.ts';
@@ -10,7 +10,7 @@ import { agentErrors } from './errors.ts';
 import { type NodeSigningParts, signNodeSvid } from './sign-node-svid.ts';
 
 export interface AttestNodeParts extends NodeSigningParts {
-  readonly attestors: readonly NodeAttestor[];
+  readonly attestors: readonly AnyNodeAttestor[];
   readonly sources: RateLimiter;
   readonly refusals: RefusalLog;
   readonly logger: Logger;

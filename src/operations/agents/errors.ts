@@ -43,6 +43,16 @@ export const agentErrors = defineErrors({
     message: 'another stream of this agent took the place of this one',
     next: 'use one stream; open it again if it is the newest',
   },
+  AUDIENCES_TOO_MANY: {
+    kind: 'invalid',
+    message: 'more than 32 audiences, or one of more than 1024 characters',
+    next: 'ask for a token with fewer audiences, best with one',
+  },
+  IDENTITY_REVOKED: {
+    kind: 'denied',
+    message: 'the identity is on the deny list',
+    next: 'an operator sees why with `castellan get revocations`',
+  },
   IDENTITY_NOT_REGISTERED: {
     kind: 'denied',
     message: 'the identity is not registered under this agent',
