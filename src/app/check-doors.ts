@@ -1,22 +1,27 @@
 import type { ServingCertificate } from '../authority/index.ts';
 import { type ExtAuthzAddress, type ExtAuthzServer, extAuthzServer } from '../endpoints/ext-authz/index.ts';
 import { httpCheckServer } from '../endpoints/forward-auth/index.ts';
+import type { PeerVerdict } from '../wire/tls/listener.ts';
 import { isLoopback } from '../wire/tls/loopback.ts';
 import { portOf, setCredentials } from './admin.ts';
-import type { Checks } from './checks.ts';
-import { peerJudge } from './csr-listeners.ts';
+import type { Deciding } from './deciding.ts';
 import { hostPort } from './endpoints-file.ts';
 import type { Environment } from './environment.ts';
 import type { Settings } from './settings/index.ts';
-import type { State } from './state.ts';
 
 export interface CheckDoorParts {
-  readonly settings: Settings;
+  readonly settings: DoorSettings;
   readonly environment: Environment;
-  readonly state: State;
-  readonly serving: ServingCertificate;
-  readonly checks: Checks;
+  readonly serving: Pick<ServingCertificate, 'current' | 'onChange'>;
+  readonly validatePeer: (chain: readonly Uint8Array[]) => PeerVerdict;
+  readonly checks: Pick<Deciding, 'verb'>;
 }
+
+/** Where the doors are. */
+export type DoorSettings = Pick<
+  Settings,
+  'extAuthzAddress' | 'extAuthzPort' | 'extAuthzHttpPort' | 'extAuthzSocket'
+>;
 
 export interface CheckDoors {
   readonly extAuthz: ExtAuthzServer;
@@ -73,10 +78,9 @@ async function openHttpDoor({ settings, environment, serving, checks }: CheckDoo
   return server;
 }
 
-function extAuthzAddress({ settings, state, serving, environment }: CheckDoorParts): ExtAuthzAddress {
+function extAuthzAddress({ settings, serving, validatePeer }: CheckDoorParts): ExtAuthzAddress {
   const { extAuthzSocket, extAuthzAddress: host, extAuthzPort: port } = settings;
   if (extAuthzSocket !== undefined) return { kind: 'unix', path: extAuthzSocket, mode: 0o660 };
   if (isLoopback(host)) return { kind: 'plaintext', host, port };
-  const validatePeer = peerJudge(state, environment);
   return { kind: 'tls', host, port, credentials: serving.current(), validatePeer };
 }

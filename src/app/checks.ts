@@ -1,31 +1,25 @@
-import { CustomProviders } from '../adapters/custom-provider/index.ts';
+import { readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
 import { discoveredKeySetFetcher, urlKeySetFetcher } from '../adapters/jwks/index.ts';
 import type { Metrics } from '../adapters/telemetry/index.ts';
-import { parseIpBlock } from '../base/ip.ts';
-import {
-  CheckRequest,
-  type DecisionObserver,
-  PeerIdentities,
-  ProviderCircuit,
-} from '../operations/check-request/index.ts';
-import { DecisionRecorder } from '../operations/decisions/index.ts';
 import { type EnforcerSource, Enforcers } from '../operations/enforcers.ts';
-import { PolicyFeed, type PolicySettings, RequestKeys } from '../operations/policy-snapshot/index.ts';
+import { KeySetRelay } from '../operations/policy-content/index.ts';
+import type { KeySetPlace, PolicyFeed, PolicySettings } from '../operations/policy-snapshot/index.ts';
 import { outboundClient } from '../wire/outbound/index.ts';
-import { countChecks, countCustom, sampleChecks } from './check-metrics.ts';
-import { ownAddresses, providerSettings } from './custom-providers.ts';
+import { ownAddresses } from './custom-providers.ts';
+import { type Deciding, openDeciding } from './deciding.ts';
 import type { Environment } from './environment.ts';
+import { outboundAllow } from './outbound-allow.ts';
 import { peerTrust } from './peer-trust.ts';
 import { proxyBindings } from './proxy-bindings.ts';
 import type { Settings } from './settings/index.ts';
 import type { State } from './state.ts';
 
-export interface Checks {
-  readonly verb: CheckRequest;
-  readonly feed: PolicyFeed;
-  readonly keys: RequestKeys;
+export interface Checks extends Deciding {
   /** Whoever decides by the policies of this server. */
   readonly enforcers: Enforcers;
+  /** Fetches key sets for whoever decides. */
+  readonly relay: KeySetRelay;
 }
 
 export interface ChecksParts {
@@ -36,64 +30,28 @@ export interface ChecksParts {
   readonly stack: AsyncDisposableStack;
 }
 
-const stopwatch = () => performance.now();
-
-/** The verb behind every door for proxies, fed by the resource store. */
+/** Deciding in this process, by what its own store holds. */
 export async function openChecks(parts: ChecksParts): Promise<Checks> {
   const { settings, environment, state, metrics, stack } = parts;
-  const { clock, random } = environment;
-  const logger = environment.logger.scoped('authz');
   const { store, authority } = state;
-  const keys = stack.use(new RequestKeys({ fetcherFor: keyFetchers(settings, environment), clock, logger }));
-  const providers = stack.use(
-    new CustomProviders({ settings: providerSettings(settings), allow: outboundAllow(settings), clock }),
-  );
-  const feed = stack.use(
-    await PolicyFeed.open({
-      store: store.resources,
-      settings: policySettings(settings),
-      clock,
-      logger: environment.logger.scoped('policy'),
-      stopwatch,
-      onPropagated: (ms) => metrics.observe('castellan_policy_propagation_seconds', ms / 1000, {}),
-      onActivation(policy) {
-        keys.follow(policy);
-        providers.keepOnly(policy.providers.values());
-      },
-    }),
-  );
-  const recorder = new DecisionRecorder({
-    ring: store.decisions,
-    logger: environment.logger.scoped('authz.decision'),
-    sampleAllows: settings.decisions.sampleAllows,
-  });
-  const observer: DecisionObserver = {
-    decided(check) {
-      countChecks(metrics, check);
-      recorder.decided(check);
-    },
-  };
-  const verb = new CheckRequest({
-    policy: () => feed.current(),
+  const relay = new KeySetRelay(keyFetchers(settings, environment), environment.clock);
+  const deciding = await openDeciding({
+    settings,
+    environment,
+    metrics,
+    stack,
+    resources: store.resources,
+    policySettings: policySettings(settings),
+    trust: peerTrust(authority, stack),
+    revocations: store.revocations,
     bindings: proxyBindings(settings),
-    peers: new PeerIdentities(peerTrust(authority, stack), store.revocations),
-    tokens: keys,
-    custom: new ProviderCircuit({
-      authorizer: providers,
-      clock,
-      stopwatch,
-      onAsked: (asked) => countCustom(metrics, asked),
-    }),
-    observer,
-    clock,
-    stopwatch,
-    random,
-    logger,
+    ring: store.decisions,
+    fetcherFor: (place) => relay.fetcherFor(place),
   });
-  sampleChecks(metrics, feed, keys);
   const enforcers = new Enforcers();
-  enforcers.add(serverEnforcer(feed));
-  return { verb, feed, keys, enforcers };
+  // With workers this process has no door: they are who decides.
+  if (settings.workers === 0) enforcers.add(serverEnforcer(deciding.feed));
+  return { ...deciding, enforcers, relay };
 }
 
 /** This process, as one of those that decide. */
@@ -124,12 +82,11 @@ export function policySettings(settings: Settings): PolicySettings {
 /** D15: a URI that a policy names reaches no private address unless the settings list it. */
 function keyFetchers(settings: Settings, { clock }: Environment) {
   const client = outboundClient({ privateAllowed: false, allow: outboundAllow(settings), clock });
-  return (place: { readonly url: string } | { readonly issuer: string }) =>
+  const { caFile } = settings.outbound;
+  const ca =
+    caFile === undefined ? {} : { ca: [...rootCertificates, readFileSync(caFile, 'utf8')].join('\n') };
+  return (place: KeySetPlace) =>
     'url' in place
-      ? urlKeySetFetcher({ client, url: place.url })
-      : discoveredKeySetFetcher({ client, issuer: place.issuer });
-}
-
-function outboundAllow({ outbound }: Settings) {
-  return outbound.allow.map((text) => parseIpBlock(text)).filter((block) => block !== undefined);
+      ? urlKeySetFetcher({ client, ...ca, url: place.url })
+      : discoveredKeySetFetcher({ client, ...ca, issuer: place.issuer });
 }

@@ -13,11 +13,11 @@ import { IstioCertificateService } from '../wire/gen/istio/v1/auth/ca_pb.js';
 import { type ConnectionFacts, ConnectionTable } from '../wire/grpc/connections.ts';
 import type { GrpcLimits } from '../wire/grpc/limits.ts';
 import { grpcServer } from '../wire/grpc/server.ts';
-import { listenTls, type PeerVerdict } from '../wire/tls/listener.ts';
+import { listenTls } from '../wire/tls/listener.ts';
 import { listenPlaintext } from '../wire/tls/plaintext-listener.ts';
-import { validatePath } from '../x509/index.ts';
 import type { Agents } from './agents.ts';
 import type { Environment } from './environment.ts';
+import { authorityTrust, peerJudge } from './peer-judge.ts';
 import { keepPeersHonest } from './peer-upkeep.ts';
 import type { Settings } from './settings/index.ts';
 import type { State } from './state.ts';
@@ -65,7 +65,7 @@ export async function openCsrListeners(parts: CsrListenerParts): Promise<CsrList
     server.inject(socket);
   };
   const admission = { maxConnections: settings.limits.maxConnections };
-  const judge = peerJudge(parts.state, environment);
+  const judge = peerJudge(authorityTrust(parts.state.authority), environment);
   const tls = await listenTls({
     host: settings.csrAddress,
     port: settings.csrPort,
@@ -95,27 +95,5 @@ export async function openCsrListeners(parts: CsrListenerParts): Promise<CsrList
       parts.agents.sync.endAll(wireErrors.SERVER_DRAINING());
       await server.drain(graceMs);
     },
-  };
-}
-
-/** D12: a presented certificate is judged by our validator, against the bundle of this moment. */
-export function peerJudge(
-  state: State,
-  { clock }: Environment,
-): (chain: readonly Uint8Array[]) => PeerVerdict {
-  const { authority } = state;
-  return (chain) => {
-    const verdict = validatePath(chain, {
-      now: clock.now(),
-      purpose: 'client',
-      rootsFor: (trustDomain) => (trustDomain === authority.trustDomain ? authority.roots() : undefined),
-      crls: authority.crls(),
-    });
-    if (!verdict.ok) return verdict;
-    const { spiffeId, leaf, path } = verdict;
-    return {
-      ok: true,
-      peer: { spiffeId, serial: leaf.serial, notAfter: leaf.notAfter, chain: path.map(({ der }) => der) },
-    };
   };
 }

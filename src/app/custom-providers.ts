@@ -3,7 +3,9 @@ import type { ProviderSettings } from '../adapters/custom-provider/index.ts';
 import type { Settings } from './settings/index.ts';
 
 /** What settings say about CUSTOM providers, by name. */
-export function providerSettings({ policy }: Settings): ReadonlyMap<string, ProviderSettings> {
+export function providerSettings({
+  policy,
+}: Pick<Settings, 'policy'>): ReadonlyMap<string, ProviderSettings> {
   return new Map(
     policy.providers.map(({ name, address, tls, caFile }) => [
       name,

@@ -26,4 +26,14 @@ export const appErrors = defineErrors({
     message: 'the file of blocked keys is malformed',
     next: 'write one SHA-256 of a public key (SPKI) a line, 64 hexadecimal digits',
   },
+  WORKERS_NEED_A_PORT: {
+    kind: 'precondition',
+    message: 'workers share a port, not a Unix socket',
+    next: 'leave out extAuthzSocket, or set workers to 0',
+  },
+  WORKER_CANNOT_START: {
+    kind: 'precondition',
+    message: 'a worker could not start',
+    next: 'see the message and the log; with workers 0 the server answers proxies itself',
+  },
 });

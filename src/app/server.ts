@@ -10,7 +10,7 @@ import type { Store } from '../operations/ports/index.ts';
 import type { GrpcLimits } from '../wire/grpc/limits.ts';
 import { openAdminDoors, portOf } from './admin.ts';
 import { type Agents, noPolicyForAgents, openAgents } from './agents.ts';
-import { openCheckDoors } from './check-doors.ts';
+import { type CheckDoors, openCheckDoors } from './check-doors.ts';
 import { type Checks, openChecks } from './checks.ts';
 import { type CsrListeners, openCsrListeners } from './csr-listeners.ts';
 import { type Endpoints, hostPort, removeEndpoints, writeEndpoints } from './endpoints-file.ts';
@@ -18,12 +18,14 @@ import type { Environment } from './environment.ts';
 import { followHealth } from './follow-health.ts';
 import { type Issuing, openIssuing } from './issuing.ts';
 import { sampleKeySets, sampleState } from './metric-sources.ts';
+import { authorityTrust, peerJudge } from './peer-judge.ts';
 import { openPolicyDirectory } from './policy-directory.ts';
 import { readinessChecks } from './readiness.ts';
 import { recordServing } from './record-serving.ts';
 import { type BuildInfo, buildInfo, type LoadedSettings, type Settings } from './settings/index.ts';
 import { openState, type State } from './state.ts';
 import { keepRecordsPruned } from './upkeep.ts';
+import { WorkerPool } from './workers/pool.ts';
 
 export interface ServerOptions {
   readonly loaded: LoadedSettings;
@@ -141,7 +143,7 @@ async function openDoors(
   });
   // A start that fails half-way has no calls to wait for.
   stack.defer(() => csr.drain(lifecycle.isDraining ? drainMs : 0));
-  const doors = await openCheckDoors({ settings, environment, state, serving, checks: core.checks });
+  const doors = await openProxyDoors(core, settings, environment);
   stack.defer(() => doors.close(lifecycle.isDraining ? drainMs : 0));
   const admin = await openAdminDoors({
     settings,
@@ -173,6 +175,18 @@ async function openDoors(
       ...doors.addresses,
     },
   };
+}
+
+/** In this process, or in its workers. */
+async function openProxyDoors(
+  { state, serving, checks, metrics }: Core,
+  settings: Settings,
+  environment: Environment,
+): Promise<Pick<CheckDoors, 'addresses' | 'close'>> {
+  if (settings.workers > 0)
+    return await WorkerPool.open({ settings, environment, state, serving, checks, metrics });
+  const validatePeer = peerJudge(authorityTrust(state.authority), environment);
+  return await openCheckDoors({ settings, environment, serving, validatePeer, checks });
 }
 
 async function openObservability(core: Core, settings: Settings, environment: Environment) {

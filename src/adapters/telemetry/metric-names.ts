@@ -231,6 +231,21 @@ export const metricSpecs = {
     labels: [],
     buckets: quick,
   },
+  castellan_workers: {
+    type: 'gauge',
+    help: 'Processes that answer proxies beside the server.',
+    labels: [],
+  },
+  castellan_worker_restarts_total: {
+    type: 'counter',
+    help: 'Workers that ended by themselves and were replaced.',
+    labels: [],
+  },
+  castellan_worker_decisions_dropped_total: {
+    type: 'counter',
+    help: 'Decision records that workers dropped in a flood.',
+    labels: [],
+  },
   castellan_policy_compile_seconds: {
     type: 'gauge',
     help: 'How long the last compilation took, pauses included.',

@@ -1,4 +1,12 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import {
+  AggregatorRegistry,
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type MetricObject,
+  Registry,
+} from 'prom-client';
 import {
   type Attestor,
   type CitadelName,
@@ -35,6 +43,9 @@ export type GaugeSetter = (
   labels?: Readonly<Record<string, string>>,
 ) => void;
 
+/** Snapshots of other processes, one each. */
+export type MemberSource = () => Promise<readonly (readonly object[])[]>;
+
 type AnyMetric = Counter | Gauge | Histogram;
 
 /** The registry of one process and the few verbs that write to it. */
@@ -43,6 +54,7 @@ export class Metrics {
   readonly #byName = new Map<string, AnyMetric>();
   readonly #sources: MetricSource[] = [];
   readonly #sampled = new Set<string>();
+  readonly #members: MemberSource[] = [];
 
   constructor(build: { readonly version: string; readonly component: string }) {
     collectDefaultMetrics({ register: this.#registry });
@@ -117,8 +129,27 @@ export class Metrics {
     return this.#registry.contentType;
   }
 
+  /** Adds processes whose snapshots are added to what is counted here. */
+  member(source: MemberSource): void {
+    this.#members.push(source);
+  }
+
+  /** What was counted here, for the process that is scraped. */
+  async snapshot(wants: (name: string) => boolean): Promise<readonly object[]> {
+    await this.#sample();
+    return (await this.#registry.getMetricsAsJSON()).filter(({ name }) => wants(name));
+  }
+
   /** The text of one scrape. */
   async scrape(): Promise<string> {
+    await this.#sample();
+    const members = (await Promise.all(this.#members.map((source) => source()))).flat();
+    if (members.length === 0) return await this.#registry.metrics();
+    const all = [await this.#registry.getMetricsAsJSON(), ...(members as MetricObject[][])];
+    return await AggregatorRegistry.aggregate(all).metrics();
+  }
+
+  async #sample(): Promise<void> {
     for (const name of this.#sampled) this.#byName.get(name)?.reset();
     this.#sampled.clear();
     const set: GaugeSetter = (name, value, labels = {}) => {
@@ -128,7 +159,6 @@ export class Metrics {
       else if (metric instanceof Counter) metric.inc({ ...labels }, value);
     };
     for (const source of this.#sources) await source(set);
-    return await this.#registry.metrics();
   }
 }
 

@@ -64,4 +64,9 @@ export const outbound = z.strictObject({
     .describe(
       'Addresses that outgoing requests may reach although they are loopback, link-local or private.',
     ),
+  caFile: filePath()
+    .optional()
+    .describe(
+      'A PEM bundle of private authorities that key set servers named by policies may chain to, beside the public ones.',
+    ),
 });

@@ -82,6 +82,12 @@ const schema = z.strictObject({
     .max(1_024)
     .default([])
     .describe('Who may ask for decisions, and about which workloads.'),
+  workers: z
+    .int()
+    .min(0)
+    .max(64)
+    .default(0)
+    .describe('Processes that answer proxies, beside this one; 0 answers them in the server itself.'),
   policy: policy.prefault({}),
   decisions: decisions.prefault({}),
   limits: limits.prefault({}),

@@ -12,5 +12,6 @@ export {
   requestOf,
 } from './record.ts';
 export { DecisionRecorder, destinationOf, type RecorderOptions } from './recorder.ts';
+export { type ShippingOptions, ShippingRing } from './shipping-ring.ts';
 export { type SimulateDeps, type SimulateRequest, type Simulation, Simulator } from './simulate.ts';
 export type { FlipGroup, UndecidableGroup } from './simulation-report.ts';

@@ -4,7 +4,7 @@ import type { DecisionRing } from '../ports/index.ts';
 import { type DecisionRecord, recordOf } from './record.ts';
 
 export interface RecorderOptions {
-  readonly ring: DecisionRing;
+  readonly ring: Pick<DecisionRing, 'note'>;
   /** The decision log: one line a record. */
   readonly logger: Logger;
   /** The share of allowed requests that is recorded, 0 to 1. */

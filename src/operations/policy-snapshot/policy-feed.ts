@@ -3,13 +3,13 @@ import type { Logger } from '../../base/logger.ts';
 import { abortable } from '../../base/waiting.ts';
 import type { Health } from '../check-health.ts';
 import type { ActivePolicy } from '../check-request/index.ts';
-import type { ResourceStore } from '../ports/index.ts';
+import type { ResourceReader } from '../ports/index.ts';
 import { activePolicyOf, engineSettings, type PolicySettings } from './build.ts';
 import { compileInSlices } from './compile-in-slices.ts';
 import { ResourceMirror } from './resource-mirror.ts';
 
 export interface PolicyFeedOptions {
-  readonly store: ResourceStore;
+  readonly store: ResourceReader;
   readonly settings: PolicySettings;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -21,6 +21,8 @@ export interface PolicyFeedOptions {
   readonly sliceMs?: number;
   /** How long a write took to be in force. */
   readonly onPropagated?: (ms: number) => void;
+  /** Asked when a policy is ready (D23); false: the one in force stays. */
+  readonly mayActivate?: (policy: ActivePolicy) => Promise<boolean>;
 }
 
 export interface PolicyFeedStatus {
@@ -173,6 +175,9 @@ export class PolicyFeed implements Disposable {
     });
     const active = activePolicyOf(snapshot, resources, storeRevision);
     this.#compileMs = stopwatch() - begin;
+    const { mayActivate } = this.#options;
+    if (mayActivate !== undefined && !(await mayActivate(active)))
+      throw new Error('another worker refused it');
     onActivation?.(active);
     this.#active = active;
     this.#activatedAt = clock.now();

@@ -4,6 +4,7 @@ import {
   type KeySet,
   type KeySetFetcher,
   KeySetKeeper,
+  type KeySetKeeperOptions,
   type KeySetStatus,
   peekJwt,
   VerifiedTokenCache,
@@ -26,6 +27,8 @@ export interface RequestKeysOptions {
   readonly fetcherFor: (place: KeySetPlace) => KeySetFetcher;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** How key sets are kept where they are relayed rather than fetched. */
+  readonly keeping?: Pick<KeySetKeeperOptions, 'refreshMs' | 'cooldownMs' | 'maxStaleMs'> | undefined;
   /** For the metric; `issuer` is the configured place. */
   readonly onVerified?: (results: readonly TokenResult[]) => void;
 }
@@ -40,6 +43,7 @@ function lacksKeys(result: TokenResult): boolean {
 }
 
 interface Kept {
+  readonly place: KeySetPlace;
   readonly keeper: KeySetKeeper;
   keys: KeySet | undefined;
   until: number;
@@ -55,6 +59,11 @@ export class RequestKeys implements RequestTokens, Disposable {
   constructor(options: RequestKeysOptions) {
     this.#options = options;
     this.#verify = (token, keys, profile, now) => this.#cache.verify(token, keys, profile, now);
+  }
+
+  /** The places that the policy names, whether or not their keys are here. */
+  places(): readonly KeySetPlace[] {
+    return [...this.#kept.values()].map(({ place }) => place);
   }
 
   /** Starts what is new and drops what no policy names any more. */
@@ -150,9 +159,9 @@ export class RequestKeys implements RequestTokens, Disposable {
   }
 
   #start(name: string, place: KeySetPlace): void {
-    const { clock, logger, fetcherFor } = this.#options;
-    const keeper = new KeySetKeeper({ name, fetcher: fetcherFor(place), clock, logger });
-    this.#kept.set(name, { keeper, keys: undefined, until: 0 });
+    const { clock, logger, fetcherFor, keeping } = this.#options;
+    const keeper = new KeySetKeeper({ name, fetcher: fetcherFor(place), clock, logger, ...keeping });
+    this.#kept.set(name, { place, keeper, keys: undefined, until: 0 });
     keeper.start().catch((error: unknown) => logger.warn('a key set could not be fetched', { name, error }));
   }
 }
@@ -163,6 +172,7 @@ function placeOf({ spec }: RequestRuleRef): KeySetPlace | undefined {
   return spec.issuer === undefined || spec.issuer === '' ? undefined : { issuer: spec.issuer };
 }
 
-function nameOf(place: KeySetPlace): string {
+/** A key set's own name: its URL, or the issuer it is found by. */
+export function nameOf(place: KeySetPlace): string {
   return 'url' in place ? place.url : `discovery:${place.issuer}`;
 }

@@ -1,5 +1,5 @@
 import { type AnyResource, hasErrors, parseResources } from '../../resources/index.ts';
-import type { ResourceChange, ResourceKey, ResourceStore, StoredResource } from '../ports/index.ts';
+import type { ResourceChange, ResourceKey, ResourceReader, StoredResource } from '../ports/index.ts';
 
 interface Mirrored {
   readonly version: bigint;
@@ -8,12 +8,12 @@ interface Mirrored {
 
 /** The resources of the store as parsed values: each is read once, when it was written. */
 export class ResourceMirror {
-  readonly #store: ResourceStore;
+  readonly #store: ResourceReader;
   readonly #known = new Map<string, Mirrored>();
   readonly #dirty = new Map<string, ResourceKey>();
   readonly #unreadable = new Map<string, string>();
 
-  constructor(store: ResourceStore) {
+  constructor(store: ResourceReader) {
     this.#store = store;
   }
 

@@ -54,3 +54,6 @@ export interface ResourceStore {
   /** Called in order after each commit, with `revision()` already moved on. */
   watch(listener: (changed: ResourcesChanged) => void): Disposable;
 }
+
+/** Who only follows what is stored: the policy feed, wherever it runs. */
+export type ResourceReader = Pick<ResourceStore, 'get' | 'list' | 'revision' | 'watch'>;

@@ -1,0 +1,112 @@
+import { CustomProviders } from '../adapters/custom-provider/index.ts';
+import type { Metrics } from '../adapters/telemetry/index.ts';
+import type { KeySetFetcher } from '../jwt/index.ts';
+import {
+  CheckRequest,
+  type DecisionObserver,
+  PeerIdentities,
+  type PeerTrust,
+  ProviderCircuit,
+  type ProxyBindings,
+} from '../operations/check-request/index.ts';
+import { DecisionRecorder } from '../operations/decisions/index.ts';
+import {
+  type KeySetPlace,
+  PolicyFeed,
+  type PolicyFeedOptions,
+  type PolicySettings,
+  RequestKeys,
+  type RequestKeysOptions,
+} from '../operations/policy-snapshot/index.ts';
+import type { DecisionRing, ResourceReader } from '../operations/ports/index.ts';
+import { countChecks, countCustom, sampleChecks } from './check-metrics.ts';
+import { providerSettings } from './custom-providers.ts';
+import type { Environment } from './environment.ts';
+import { outboundAllow } from './outbound-allow.ts';
+import type { Settings } from './settings/index.ts';
+
+/** Everything that deciding needs, wherever it is done: in the server, in a worker of it, at a node. */
+export interface DecidingParts {
+  readonly settings: Pick<Settings, 'policy' | 'outbound' | 'decisions'>;
+  readonly environment: Environment;
+  readonly metrics: Metrics;
+  readonly stack: AsyncDisposableStack;
+  readonly resources: ResourceReader;
+  readonly policySettings: PolicySettings;
+  readonly trust: PeerTrust;
+  readonly revocations: { isRevoked(serial: string | undefined, spiffeId: string): boolean };
+  readonly bindings: ProxyBindings;
+  readonly ring: Pick<DecisionRing, 'note'>;
+  readonly fetcherFor: (place: KeySetPlace) => KeySetFetcher;
+  readonly keeping?: RequestKeysOptions['keeping'];
+  readonly mayActivate?: PolicyFeedOptions['mayActivate'];
+  /** Asked before each check; undefined denies (G5). */
+  readonly mayDecide?: () => boolean;
+}
+
+export interface Deciding {
+  readonly verb: CheckRequest;
+  readonly feed: PolicyFeed;
+  readonly keys: RequestKeys;
+}
+
+const stopwatch = () => performance.now();
+
+/** The verb behind every door for proxies, fed by resources from wherever they are. */
+export async function openDeciding(parts: DecidingParts): Promise<Deciding> {
+  const { settings, environment, metrics, stack, fetcherFor, keeping } = parts;
+  const { clock, random } = environment;
+  const logger = environment.logger.scoped('authz');
+  const keys = stack.use(new RequestKeys({ fetcherFor, keeping, clock, logger }));
+  const allow = outboundAllow(settings);
+  const providers = stack.use(new CustomProviders({ settings: providerSettings(settings), allow, clock }));
+  const feed = stack.use(
+    await PolicyFeed.open({
+      store: parts.resources,
+      settings: parts.policySettings,
+      clock,
+      logger: environment.logger.scoped('policy'),
+      stopwatch,
+      ...(parts.mayActivate === undefined ? {} : { mayActivate: parts.mayActivate }),
+      onPropagated: (ms) => metrics.observe('castellan_policy_propagation_seconds', ms / 1000, {}),
+      onActivation(policy) {
+        keys.follow(policy);
+        providers.keepOnly(policy.providers.values());
+      },
+    }),
+  );
+  const { mayDecide = () => true } = parts;
+  const verb = new CheckRequest({
+    policy: () => (mayDecide() ? feed.current() : undefined),
+    bindings: parts.bindings,
+    peers: new PeerIdentities(parts.trust, parts.revocations),
+    tokens: keys,
+    custom: new ProviderCircuit({
+      authorizer: providers,
+      clock,
+      stopwatch,
+      onAsked: (asked) => countCustom(metrics, asked),
+    }),
+    observer: observerOf(parts),
+    clock,
+    stopwatch,
+    random,
+    logger,
+  });
+  sampleChecks(metrics, feed, keys);
+  return { verb, feed, keys };
+}
+
+function observerOf({ settings, environment, metrics, ring }: DecidingParts): DecisionObserver {
+  const recorder = new DecisionRecorder({
+    ring,
+    logger: environment.logger.scoped('authz.decision'),
+    sampleAllows: settings.decisions.sampleAllows,
+  });
+  return {
+    decided(check) {
+      countChecks(metrics, check);
+      recorder.decided(check);
+    },
+  };
+}

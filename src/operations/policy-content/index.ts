@@ -1,0 +1,5 @@
+/** Deciding elsewhere than where resources are kept: what workers and nodes are told, and how they follow it. */
+export { type FollowedChange, FollowedResources } from './followed-resources.ts';
+export { type DenyContent, FollowedDenyList, FollowedTrust, type TrustContent } from './followed-trust.ts';
+export { PolicyRollout, type RolloutMember } from './policy-rollout.ts';
+export { KeySetRelay, type RelayedKeySet } from './relayed-key-sets.ts';
