@@ -9,6 +9,8 @@ export interface Endpoints {
   readonly observability: string;
   readonly extAuthz: string;
   readonly extAuthzHttp: string;
+  /** The socket for workloads, when an agent runs beside the server. */
+  readonly workloadApi?: string;
 }
 
 /** Written when the server is ready, replaced atomically: whoever finds the file can connect. */

@@ -36,4 +36,9 @@ export const appErrors = defineErrors({
     message: 'a worker could not start',
     next: 'see the message and the log; with workers 0 the server answers proxies itself',
   },
+  AGENT_TRUST_MISSING: {
+    kind: 'precondition',
+    message: 'the agent does not know by which roots to believe its server',
+    next: 'give it agent.bundleFile, or agent.rootFingerprint as castellan get roots prints it',
+  },
 });

@@ -51,4 +51,9 @@ export const wireErrors = defineErrors({
     message: 'the listener cannot be bound',
     next: 'free the address, or choose another port (0 takes any free one)',
   },
+  SOCKET_DIRECTORY_UNSAFE: {
+    kind: 'precondition',
+    message: 'others could put a socket of theirs in the place of this one',
+    next: 'choose a directory that belongs to the user of the agent and that nobody else may write to',
+  },
 });

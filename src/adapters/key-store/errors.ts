@@ -31,4 +31,9 @@ export const keyStoreErrors = defineErrors({
     message: 'the passphrase cannot be used',
     next: 'give a passphrase of at least 8 characters, in a file of mode 0400 or by a file descriptor',
   },
+  NODE_IDENTITY_DAMAGED: {
+    kind: 'precondition',
+    message: 'the file with the identity of this node is damaged',
+    next: 'remove it and start the agent with a new join token',
+  },
 });

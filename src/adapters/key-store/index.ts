@@ -1,3 +1,4 @@
+export { openAgentDirectory } from './agent-directory.ts';
 export { keyStoreErrors } from './errors.ts';
 export { ephemeralKeys, FileKeyStore, type KeyProtection, unencryptedNotice } from './file-key-store.ts';
 export { type PassphraseReading, type PassphraseSource, readPassphrase } from './passphrase.ts';

@@ -266,6 +266,56 @@ export const metricSpecs = {
     help: 'Log lines lost because their reader was too slow.',
     labels: [],
   },
+  castellan_agent_svids: {
+    type: 'gauge',
+    help: 'Identities registered on this node, by whether their certificate is there.',
+    labels: ['state'],
+  },
+  castellan_agent_renewals_total: {
+    type: 'counter',
+    help: 'Certificates asked for by the agent, by what came of it.',
+    labels: ['result'],
+  },
+  castellan_agent_streams: {
+    type: 'gauge',
+    help: 'Streams of workloads that are open.',
+    labels: [],
+  },
+  castellan_agent_alarms: {
+    type: 'gauge',
+    help: 'Things about the agent that an operator should look at, by code.',
+    labels: ['code'],
+  },
+  castellan_agent_server_connected: {
+    type: 'gauge',
+    help: 'Whether the stream from the server is open.',
+    labels: [],
+  },
+  castellan_agent_node_not_after_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When the certificate of the node ends.',
+    labels: [],
+  },
+  castellan_agent_earliest_not_after_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When the first of the certificates held for workloads ends.',
+    labels: [],
+  },
+  castellan_agent_bundle_sequence: {
+    type: 'gauge',
+    help: 'The sequence number of the bundle that workloads were given.',
+    labels: ['trust_domain'],
+  },
+  castellan_agent_sds_nacks_total: {
+    type: 'counter',
+    help: 'Secrets that a proxy refused.',
+    labels: [],
+  },
+  castellan_agent_refusals_total: {
+    type: 'counter',
+    help: 'Workloads that were refused, by error code.',
+    labels: ['code'],
+  },
   castellan_limit_hits_total: {
     type: 'counter',
     help: 'Requests refused or connections closed by a limit.',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { bindAddress, duration, filePath, port, trustDomain } from './field-types.ts';
+import { agent } from './schema-agent.ts';
 import { agents } from './schema-agents.ts';
 import { audit, authority, limits, logging, retention, serving } from './schema-authority.ts';
 import { audiences, issuer, outbound, tokenReview, xfcc } from './schema-callers.ts';
@@ -90,6 +91,7 @@ const schema = z.strictObject({
     .describe('Processes that answer proxies, beside this one; 0 answers them in the server itself.'),
   policy: policy.prefault({}),
   decisions: decisions.prefault({}),
+  agent: agent.prefault({}),
   limits: limits.prefault({}),
   retention: retention.prefault({}),
   audit: audit.prefault({}),

@@ -13,6 +13,11 @@ const shown = new Set([
   'authority.workloadTtl',
   'authority.cacertsDir',
   'authority.passphraseFile',
+  'agent.server',
+  'agent.bundleFile',
+  'agent.rootFingerprint',
+  'agent.joinTokenFile',
+  'agent.socket',
   'logging.level',
 ]);
 

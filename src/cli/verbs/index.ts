@@ -22,8 +22,8 @@ export const verbs: readonly VerbEntry[] = [
   },
   {
     name: 'agent',
-    summary: 'evict, ban and unban agents',
-    group: 'Operate',
+    summary: 'run the agent of a node; evict, ban and unban agents',
+    group: 'Begin',
     load: async () => (await import('./agent.ts')).agent,
   },
   {

@@ -1,3 +1,4 @@
+import type { WorkloadPeer } from '../../agent/index.ts';
 import type { SpiffeId } from '../../spiffe/index.ts';
 
 /** The certificate a peer presented in its TLS session, already accepted by our path validator. */
@@ -17,6 +18,8 @@ export interface ConnectionFacts {
   readonly peerAddress: string;
   readonly peerIsLoopback: boolean;
   readonly peer?: ConnectionPeer;
+  /** The process at the other end, on sockets that ask the kernel for it. */
+  readonly process?: WorkloadPeer;
 }
 
 export interface Connection extends ConnectionFacts {

@@ -1,0 +1,2 @@
+export { socketPeer } from './socket-peer.ts';
+export { type UnixAttestorOptions, unixAttestor } from './unix-attestor.ts';

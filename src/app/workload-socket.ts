@@ -1,0 +1,99 @@
+import { dirname } from 'node:path';
+import { socketPeer } from '../adapters/unix-attestor/index.ts';
+import type { AgentAlarms } from '../agent/index.ts';
+import { healthDoor } from '../endpoints/health/health-door.ts';
+import { reflectionDoors } from '../endpoints/reflection/reflection-door.ts';
+import { type WorkloadApiParts, workloadApiDoor } from '../endpoints/workload-api/index.ts';
+import type { HealthBoard } from '../operations/health-board.ts';
+import { Health } from '../wire/gen/grpc/health/v1/health_pb.js';
+import { SpiffeWorkloadAPI } from '../wire/gen/spiffe/workload/workloadapi_pb.js';
+import { ConnectionTable } from '../wire/grpc/connections.ts';
+import type { GrpcLimits } from '../wire/grpc/limits.ts';
+import { grpcServer } from '../wire/grpc/server.ts';
+import { guardDirectory } from '../wire/tls/guarded-directory.ts';
+import { keepUnixSocket } from '../wire/tls/kept-socket.ts';
+import type { Environment } from './environment.ts';
+
+export interface WorkloadSocketParts {
+  readonly path: string;
+  readonly environment: Environment;
+  readonly access: WorkloadApiParts['access'];
+  readonly alarms: AgentAlarms;
+  readonly health: HealthBoard;
+  readonly onLimit: (limit: string) => void;
+  /** For tests of limits. */
+  readonly limits?: Partial<GrpcLimits>;
+  readonly stallMs?: number;
+}
+
+export interface WorkloadSocket {
+  readonly path: string;
+  readonly connections: ConnectionTable;
+  close(graceMs: number): Promise<void>;
+}
+
+/**
+ * A client holds few connections and long streams. Their age has no limit that matters, for nothing about them changes
+ * with time: the caller is attested anew with each call, and a removed registration ends its streams.
+ */
+const limitsOfSocket: Partial<GrpcLimits> = {
+  maxMessageBytes: 256 * 1024,
+  maxConcurrentStreams: 2_000,
+  maxSessionMemoryMegabytes: 64,
+  connectionAgeMs: 2 ** 31 - 1,
+};
+const maxConnections = 20_000;
+const stallMs = 60_000;
+const checkMs = 5_000;
+
+/** The socket for workloads: 0666, since it is the kernel that says who calls (D26). */
+export async function openWorkloadSocket(parts: WorkloadSocketParts): Promise<WorkloadSocket> {
+  const { path, environment, access, alarms, onLimit } = parts;
+  const { clock, random } = environment;
+  const logger = environment.logger.scoped('workload');
+  const connections = new ConnectionTable();
+  const push = {
+    clock,
+    stallMs: parts.stallMs ?? stallMs,
+    onStall(id: string) {
+      onLimit('stalled_stream');
+      logger.warn('connection closed: its client does not read', { connection: id });
+      connections.closeWhere((connection) => connection.id === id);
+    },
+  };
+  const server = grpcServer({
+    logger,
+    limits: { ...limitsOfSocket, ...parts.limits },
+    services: [
+      workloadApiDoor({ access, connections, clock, random, push }),
+      healthDoor(parts.health),
+      ...(await reflectionDoors([SpiffeWorkloadAPI, Health])),
+    ],
+  });
+  guardDirectory(dirname(path));
+  const listener = await keepUnixSocket({
+    path,
+    mode: 0o666,
+    maxConnections,
+    logger,
+    clock,
+    checkMs,
+    processOf: socketPeer,
+    onConnection(socket, facts) {
+      connections.add(socket, facts);
+      server.inject(socket);
+    },
+    onTrouble(problem) {
+      if (problem === undefined) alarms.lower('workload_socket', path);
+      else alarms.raise('workload_socket', path, problem);
+    },
+  });
+  return {
+    path,
+    connections,
+    async close(graceMs) {
+      listener.close();
+      await server.drain(graceMs);
+    },
+  };
+}

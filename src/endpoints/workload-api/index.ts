@@ -1,0 +1,1 @@
+export { requestIdTrailer, type WorkloadApiParts, workloadApiDoor } from './door.ts';
