@@ -32,6 +32,20 @@ export interface ServerOptions {
   readonly environment: Environment;
   /** For tests of limits. */
   readonly grpcLimits?: Partial<GrpcLimits>;
+  /** What runs beside the server, opened last and closed first. */
+  readonly alongside?: (
+    server: Alongside,
+    stack: AsyncDisposableStack,
+  ) => Promise<{ readonly endpoints: Partial<Endpoints>; readonly notices: readonly string[] }>;
+}
+
+/** What something beside the server may build on. */
+export interface Alongside {
+  readonly settings: Settings;
+  readonly environment: Environment;
+  readonly state: State;
+  readonly metrics: Metrics;
+  readonly endpoints: Endpoints;
 }
 
 /** A server with every door open. Disposing of it drains first. */
@@ -55,10 +69,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const core = await openCore(options, opening);
   // One that a killed server left behind would send people to ports of others.
   removeEndpoints(core.state.paths.endpoints);
-  const { csr, endpoints } = await openDoors(core, options, opening);
+  const { csr, endpoints: doors } = await openDoors(core, options, opening);
   const { loaded, environment } = options;
-  const { store, paths, warnings } = core.state;
+  const { settings } = loaded;
+  const { state, metrics } = core;
+  const { store, paths, warnings } = state;
   await auditLife(store, environment, 'server.start');
+  const beside = await options.alongside?.(
+    { settings, environment, state, metrics, endpoints: doors },
+    opening,
+  );
+  const endpoints = { ...doors, ...beside?.endpoints };
   writeEndpoints(paths.endpoints, endpoints);
   const stack = opening.move();
   const close = async () => {
@@ -78,7 +99,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     checks: core.checks,
     agents: core.agents,
     state: core.state,
-    notices: [...loaded.notices, ...warnings],
+    notices: [...loaded.notices, ...warnings, ...(beside?.notices ?? [])],
     close: closeOnce,
     [Symbol.asyncDispose]: closeOnce,
   };

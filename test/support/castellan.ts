@@ -46,6 +46,7 @@ export async function castellan(options: CastellanOptions = {}): Promise<Castell
       observabilityPort: '0',
       extAuthzPort: '0',
       extAuthzHttpPort: '0',
+      'agent.withUp': 'false',
       ...options.flags,
     },
     cwd: scratch,

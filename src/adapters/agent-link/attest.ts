@@ -15,12 +15,12 @@ import { readBundle } from './decode.ts';
 
 /** What a node proves itself with. Secrets are read when they are used, and not kept. */
 export type NodeEvidence =
-  | { readonly method: 'join_token'; readonly readToken: () => string }
+  | { readonly method: 'join_token'; readonly readToken: () => string | Promise<string> }
   | {
       readonly method: 'x509pop';
       readonly read: () => { readonly chainDer: readonly Uint8Array[]; readonly key: KeyObject };
     }
-  | { readonly method: 'k8s_sat'; readonly readToken: () => string };
+  | { readonly method: 'k8s_sat'; readonly readToken: () => string | Promise<string> };
 
 const method: UnaryMethod<typeof AttestRequestSchema, typeof AttestResponseSchema> = {
   path: `/${AgentService.typeName}/Attest`,
@@ -45,7 +45,7 @@ export function attestation(
     isRepeatable: evidence.method !== 'join_token',
     async attest(csrDer, signal) {
       signal.throwIfAborted();
-      const shown = readEvidence(evidence);
+      const shown = await readEvidence(evidence);
       const stream = channel.stream(method, attestMs);
       const onAbort = () => stream.cancel();
       signal.addEventListener('abort', onAbort, { once: true });
@@ -73,12 +73,12 @@ interface Shown {
   readonly key?: KeyObject;
 }
 
-function readEvidence(evidence: NodeEvidence): Shown {
+async function readEvidence(evidence: NodeEvidence): Promise<Shown> {
   switch (evidence.method) {
     case 'join_token':
-      return { start: { case: 'joinToken', value: evidence.readToken() } };
+      return { start: { case: 'joinToken', value: await evidence.readToken() } };
     case 'k8s_sat':
-      return { start: { case: 'k8sSat', value: evidence.readToken() } };
+      return { start: { case: 'k8sSat', value: await evidence.readToken() } };
     case 'x509pop': {
       const { chainDer, key } = evidence.read();
       const value = { $typeName: 'castellan.agent.v1.X509Pop' as const, chainDer: [...chainDer] };

@@ -35,6 +35,8 @@ function banner(context: VerbContext, { settings }: LoadedSettings, server: Star
   lines.push(line('CSR API (gRPC, TLS)', endpoints.csr));
   if (endpoints.csrPlaintext !== undefined) lines.push(line('CSR API, plaintext', endpoints.csrPlaintext));
   lines.push(line('ext_authz', `${endpoints.extAuthz} gRPC, ${endpoints.extAuthzHttp} HTTP`));
+  if (endpoints.workloadApi !== undefined)
+    lines.push(line('Workload API', `unix:${shorter(io.cwd, endpoints.workloadApi.slice('unix:'.length))}`));
   lines.push(line('admin API', `unix:${shorter(io.cwd, socket)} and https://${endpoints.admin}`));
   lines.push(line('metrics and probes', `http://${endpoints.observability}`));
   const example = `castellan issue spiffe://${settings.trustDomain}/ns/shop/sa/cart --out certs/dev`;
