@@ -43,6 +43,10 @@ export interface AgentUnderTestOptions {
   readonly options?: Partial<AgentOptions>;
   /** What is registered before the agent joins. */
   readonly registrations?: readonly RegistrationInit[];
+  /** What is done to the server before the agent joins. */
+  readonly prepare?: (server: FakeAgentServer) => void | Promise<void>;
+  /** False: does not wait until the agent has heard from its server. */
+  readonly isHeard?: boolean;
 }
 
 /** The real agent in this process, joined to a server, with its socket open. */
@@ -50,6 +54,7 @@ export async function startTestAgent(given: AgentUnderTestOptions = {}): Promise
   const scratch = mkdtempSync(join(tmpdir(), 'cst-agent-'));
   const stateDir = given.stateDir ?? join(scratch, 'state');
   const server = given.server ?? (await FakeAgentServer.start());
+  await given.prepare?.(server);
   if (given.registrations !== undefined) server.register(...given.registrations);
   const logger = new FakeLogger();
   const { settings } = loadSettings({ env: {}, flags: { stateDir, ...given.flags }, cwd: scratch });
@@ -65,7 +70,7 @@ export async function startTestAgent(given: AgentUnderTestOptions = {}): Promise
     noteRefusal: (refusal) => refusals.push(refusal),
     ...given.options,
   });
-  if (given.server === undefined) await until(() => agent.node.sync.view !== undefined);
+  if (given.isHeard !== false) await until(() => agent.node.sync.view !== undefined);
   return {
     agent,
     server,
