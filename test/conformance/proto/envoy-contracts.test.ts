@@ -11,10 +11,21 @@ import {
 } from '@bufbuild/protobuf/wkt';
 import { describe, expect, it } from 'vitest';
 import {
+  SecretSchema,
+  SPIFFECertValidatorConfigSchema,
+} from '../../../src/wire/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
+import {
   Authorization,
   CheckRequestSchema,
   CheckResponseSchema,
 } from '../../../src/wire/gen/envoy/service/auth/v3/external_auth_pb.js';
+import {
+  DeltaDiscoveryRequestSchema,
+  DeltaDiscoveryResponseSchema,
+  DiscoveryRequestSchema,
+  DiscoveryResponseSchema,
+} from '../../../src/wire/gen/envoy/service/discovery/v3/discovery_pb.js';
+import { SecretDiscoveryService } from '../../../src/wire/gen/envoy/service/secret/v3/sds_pb.js';
 
 const root = join(import.meta.dirname, '../../..');
 
@@ -23,7 +34,9 @@ interface Oracle {
   readonly enums: ReadonlyMap<string, EnumDescriptorProto>;
 }
 
-/** Every message and enum that Envoy's own files, as another project ships them, define on the way to the Check. */
+const services = ['service/auth/v3', 'service/secret/v3', 'extensions/transport_sockets/tls/v3'];
+
+/** Every message and enum that Envoy's own files, as another project ships them, define on the way to the Check and to secrets. */
 function readOracle(): Oracle {
   const deps = join(root, 'node_modules/@grpc/grpc-js-xds/deps');
   const workspace = ['envoy-api', 'xds', 'googleapis', 'protoc-gen-validate'].map(
@@ -40,8 +53,7 @@ function readOracle(): Oracle {
       deps,
       '--config',
       config,
-      '--path',
-      join(deps, 'envoy-api/envoy/service/auth/v3'),
+      ...services.flatMap((path) => ['--path', join(deps, 'envoy-api/envoy', path)]),
       '-o',
       '-#format=binpb',
     ],
@@ -104,7 +116,27 @@ function reachable(start: readonly DescMessage[]): { messages: DescMessage[]; en
   return { messages: [...messages], enums: [...enums] };
 }
 
-const ours = reachable([CheckRequestSchema, CheckResponseSchema]);
+const ours = reachable([
+  CheckRequestSchema,
+  CheckResponseSchema,
+  DiscoveryRequestSchema,
+  DiscoveryResponseSchema,
+  DeltaDiscoveryRequestSchema,
+  DeltaDiscoveryResponseSchema,
+  SecretSchema,
+  SPIFFECertValidatorConfigSchema,
+]);
+
+describe('the secret discovery service on the wire', () => {
+  it('has the paths that Envoy calls (sds:2.1/1)', () => {
+    expect(SecretDiscoveryService.typeName).toBe('envoy.service.secret.v3.SecretDiscoveryService');
+    expect(SecretDiscoveryService.methods.map((m) => [m.name, m.methodKind])).toEqual([
+      ['DeltaSecrets', 'bidi_streaming'],
+      ['StreamSecrets', 'bidi_streaming'],
+      ['FetchSecrets', 'unary'],
+    ]);
+  });
+});
 
 describe('the authorization service on the wire', () => {
   it('has the path that Envoy calls', () => {

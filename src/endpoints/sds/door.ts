@@ -1,0 +1,148 @@
+import {
+  create,
+  type DescMessage,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from '@bufbuild/protobuf';
+import type { Metadata } from '@grpc/grpc-js';
+import type { WorkloadAccess, WorkloadSession } from '../../agent/index.ts';
+import type { Clock } from '../../base/clock.ts';
+import { type Random, ulid } from '../../base/random.ts';
+import { abortable } from '../../base/waiting.ts';
+import {
+  DeltaDiscoveryRequestSchema,
+  DeltaDiscoveryResponseSchema,
+  type DiscoveryRequest,
+  DiscoveryRequestSchema,
+  DiscoveryResponseSchema,
+} from '../../wire/gen/envoy/service/discovery/v3/discovery_pb.js';
+import { SecretDiscoveryService } from '../../wire/gen/envoy/service/secret/v3/sds_pb.js';
+import type { ConnectionTable } from '../../wire/grpc/connections.ts';
+import {
+  type Conversation,
+  conversation,
+  type PushOptions,
+  type StreamCall,
+} from '../../wire/grpc/push-stream.ts';
+import type { GrpcDoor } from '../../wire/grpc/server.ts';
+import { grpcService } from '../../wire/grpc/service.ts';
+import { decodeMessage, type UnaryCall, unary } from '../../wire/grpc/unary.ts';
+import { AvailableFeed } from './available-feed.ts';
+import { Delta } from './delta.ts';
+import { sdsErrors } from './errors.ts';
+import type { Available } from './secret-source.ts';
+import { type Nack, StateOfTheWorld, type StateOfTheWorldAnswer } from './state-of-the-world.ts';
+
+/** Trailing metadata of every answer: what `castellan explain` wants to know. */
+const requestIdTrailer = 'x-castellan-request-id';
+
+export interface SdsParts {
+  readonly access: WorkloadAccess;
+  readonly connections: ConnectionTable;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly push: PushOptions;
+  readonly onNack: (nack: Nack) => void;
+}
+
+/** `envoy.service.secret.v3.SecretDiscoveryService`, all three calls, on the socket of the Workload API. */
+export function sdsDoor(parts: SdsParts): GrpcDoor {
+  const { access, push, onNack } = parts;
+  const definition = Object.fromEntries(
+    Object.entries(grpcService(SecretDiscoveryService)).map(([name, method]) => [
+      name,
+      method.responseStream ? { ...method, responseSerialize: asBuffer } : method,
+    ]),
+  );
+  const open = async <I extends DescMessage, O extends DescMessage>(
+    call: StreamCall,
+    subscription: Subscription<I, O>,
+    schemas: { readonly request: I; readonly answer: O },
+  ): Promise<Conversation> => {
+    const session = await identify(parts, call);
+    const feed = new AvailableFeed(access, session, () => call.wake());
+    return {
+      receive(message) {
+        subscription.receive(decodeMessage(schemas.request, message));
+        call.wake();
+      },
+      next() {
+        const answer = subscription.next(feed.current());
+        return answer && toBinary(schemas.answer, create(schemas.answer, answer));
+      },
+      [Symbol.dispose]: () => feed[Symbol.dispose](),
+    };
+  };
+  return {
+    definition: definition as GrpcDoor['definition'],
+    implementation: {
+      streamSecrets: conversation(push, (call) =>
+        open(call, new StateOfTheWorld(onNack), {
+          request: DiscoveryRequestSchema,
+          answer: DiscoveryResponseSchema,
+        }),
+      ),
+      deltaSecrets: conversation(push, (call) =>
+        open(call, new Delta(onNack), {
+          request: DeltaDiscoveryRequestSchema,
+          answer: DeltaDiscoveryResponseSchema,
+        }),
+      ),
+      fetchSecrets: unary(DiscoveryRequestSchema, async (request, call) => {
+        const session = await identify(parts, call);
+        return create(
+          DiscoveryResponseSchema,
+          await fetchOnce(parts, session, { request, signal: call.signal }),
+        );
+      }),
+    },
+  };
+}
+
+interface Subscription<I extends DescMessage, O extends DescMessage> {
+  receive(request: MessageShape<I>): void;
+  next(available: Available): MessageInitShape<O> | undefined;
+}
+
+interface AnyCall extends Pick<StreamCall & UnaryCall, 'connectionId'> {
+  readonly trailers: Metadata;
+}
+
+async function identify(parts: SdsParts, call: AnyCall): Promise<WorkloadSession> {
+  const requestId = ulid(parts.clock.now(), parts.random);
+  call.trailers.set(requestIdTrailer, requestId);
+  const process = parts.connections.find(call.connectionId)?.process;
+  return await parts.access.open({ process, requestId });
+}
+
+/** What there is of the names, as soon as the workload's certificates are there or late. */
+async function fetchOnce(
+  { access, onNack }: SdsParts,
+  session: WorkloadSession,
+  { request, signal }: { readonly request: DiscoveryRequest; readonly signal: AbortSignal },
+): Promise<StateOfTheWorldAnswer> {
+  const subscription = new StateOfTheWorld(onNack);
+  // One call has no response before it.
+  subscription.receive({ ...request, responseNonce: '' });
+  let wake: () => void = () => undefined;
+  using feed = new AvailableFeed(access, session, () => wake());
+  for (;;) {
+    const available = feed.current();
+    if (available.isComplete || available.trouble !== undefined) {
+      const answer = subscription.next(available);
+      if (answer !== undefined) return answer;
+      throw available.trouble ?? sdsErrors.SDS_NOTHING_FOUND();
+    }
+    await abortable(
+      new Promise<void>((resolve) => {
+        wake = resolve;
+      }),
+      signal,
+    );
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
