@@ -6,7 +6,7 @@ import type {
 import { readEnvoyNode, unknownNode } from './envoy-node.ts';
 import { sdsErrors } from './errors.ts';
 import { type Secret, secretTypeUrl } from './secret.ts';
-import { readSecretName } from './secret-name.ts';
+import { istioWords, readSecretName, type SecretWords } from './secret-name.ts';
 import { type Available, everyName, findSecret } from './secret-source.ts';
 import type { Nack } from './state-of-the-world.ts';
 import { checkNames, SentSecrets } from './subscription.ts';
@@ -21,9 +21,11 @@ const wildcard = '*';
  */
 export class Delta {
   readonly #onNack: (nack: Nack) => void;
+  readonly #words: SecretWords;
   readonly #sent = new SentSecrets();
   readonly #names = new Set<string>();
   #node = unknownNode;
+  #generation = 0;
   #wantsAll = false;
   #hasAsked = false;
   /** Asked for and not answered yet. */
@@ -31,8 +33,15 @@ export class Delta {
   /** Told to be not there: so is said once. */
   readonly #saidGone = new Set<string>();
 
-  constructor(onNack: (nack: Nack) => void) {
+  constructor(onNack: (nack: Nack) => void, words: SecretWords = istioWords) {
     this.#onNack = onNack;
+    this.#words = words;
+  }
+
+  /** Everything is sent once more: for proxies that took up a secret without asking for it. */
+  repeat(): void {
+    this.#generation++;
+    this.#sent.forgetAll();
   }
 
   /** Throws SDS_TYPE_UNKNOWN, SDS_TOO_MANY_NAMES. */
@@ -55,9 +64,10 @@ export class Delta {
 
   next(available: Available): DeltaAnswer | undefined {
     if (!this.#hasAsked) return undefined;
+    const asker = { node: this.#node, words: this.#words };
     const wanted = new Map<string, Secret>();
-    for (const name of [...this.#names, ...(this.#wantsAll ? everyName(available) : [])]) {
-      const secret = findSecret(name, available, this.#node);
+    for (const name of [...this.#names, ...(this.#wantsAll ? everyName(available, this.#words) : [])]) {
+      const secret = findSecret(name, available, asker);
       if (secret !== undefined) wanted.set(name, secret);
     }
     const news = [...wanted.values()].filter(
@@ -78,7 +88,11 @@ export class Delta {
     return {
       typeUrl: secretTypeUrl,
       nonce,
-      resources: news.map(({ name, version, resource }) => ({ name, version, resource })),
+      resources: news.map(({ name, version, resource }) => ({
+        name,
+        version: this.#stamp(version),
+        resource,
+      })),
       removedResources: gone,
     };
   }
@@ -111,13 +125,19 @@ export class Delta {
         !wanted.has(name) &&
         !this.#saidGone.has(name) &&
         !this.#sent.has(name) &&
-        isKnownMissing(name, available)
+        this.#isMissing(name, available)
       )
         gone.push(name);
     return gone;
   }
-}
 
-/** A certificate or bundle that may still come is waited for in silence; the rest is said to be missing. */
-const isKnownMissing = (name: string, { isComplete }: Available) =>
-  isComplete || readSecretName(name) === undefined;
+  /** A certificate or bundle that may still come is waited for in silence; the rest is said to be missing. */
+  #isMissing(name: string, { isComplete }: Available): boolean {
+    return isComplete || readSecretName(name, this.#words) === undefined;
+  }
+
+  /** A repetition has another version, else it would be passed over. */
+  #stamp(version: string): string {
+    return this.#generation === 0 ? version : `${version}.${this.#generation}`;
+  }
+}

@@ -31,6 +31,7 @@ import { decodeMessage, type UnaryCall, unary } from '../../wire/grpc/unary.ts';
 import { AvailableFeed } from './available-feed.ts';
 import { Delta } from './delta.ts';
 import { sdsErrors } from './errors.ts';
+import type { SecretWords } from './secret-name.ts';
 import type { Available } from './secret-source.ts';
 import { type Nack, StateOfTheWorld, type StateOfTheWorldAnswer } from './state-of-the-world.ts';
 
@@ -44,11 +45,14 @@ export interface SdsParts {
   readonly random: Random;
   readonly push: PushOptions;
   readonly onNack: (nack: Nack) => void;
+  readonly words: SecretWords;
+  /** Everything is sent again this often; 0: only what changes. */
+  readonly repushMs: number;
 }
 
 /** `envoy.service.secret.v3.SecretDiscoveryService`, all three calls, on the socket of the Workload API. */
 export function sdsDoor(parts: SdsParts): GrpcDoor {
-  const { access, push, onNack } = parts;
+  const { push, onNack, words } = parts;
   const definition = Object.fromEntries(
     Object.entries(grpcService(SecretDiscoveryService)).map(([name, method]) => [
       name,
@@ -61,7 +65,11 @@ export function sdsDoor(parts: SdsParts): GrpcDoor {
     schemas: { readonly request: I; readonly answer: O },
   ): Promise<Conversation> => {
     const session = await identify(parts, call);
-    const feed = new AvailableFeed(access, session, () => call.wake());
+    const feed = new AvailableFeed(parts.access, session, () => call.wake());
+    const repetition = repeating(parts, () => {
+      subscription.repeat();
+      call.wake();
+    });
     return {
       receive(message) {
         subscription.receive(decodeMessage(schemas.request, message));
@@ -71,20 +79,23 @@ export function sdsDoor(parts: SdsParts): GrpcDoor {
         const answer = subscription.next(feed.current());
         return answer && toBinary(schemas.answer, create(schemas.answer, answer));
       },
-      [Symbol.dispose]: () => feed[Symbol.dispose](),
+      [Symbol.dispose]() {
+        repetition[Symbol.dispose]();
+        feed[Symbol.dispose]();
+      },
     };
   };
   return {
     definition: definition as GrpcDoor['definition'],
     implementation: {
       streamSecrets: conversation(push, (call) =>
-        open(call, new StateOfTheWorld(onNack), {
+        open(call, new StateOfTheWorld(onNack, words), {
           request: DiscoveryRequestSchema,
           answer: DiscoveryResponseSchema,
         }),
       ),
       deltaSecrets: conversation(push, (call) =>
-        open(call, new Delta(onNack), {
+        open(call, new Delta(onNack, words), {
           request: DeltaDiscoveryRequestSchema,
           answer: DeltaDiscoveryResponseSchema,
         }),
@@ -103,6 +114,7 @@ export function sdsDoor(parts: SdsParts): GrpcDoor {
 interface Subscription<I extends DescMessage, O extends DescMessage> {
   receive(request: MessageShape<I>): void;
   next(available: Available): MessageInitShape<O> | undefined;
+  repeat(): void;
 }
 
 interface AnyCall extends Pick<StreamCall & UnaryCall, 'connectionId'> {
@@ -116,13 +128,26 @@ async function identify(parts: SdsParts, call: AnyCall): Promise<WorkloadSession
   return await parts.access.open({ process, requestId });
 }
 
+function repeating({ clock, repushMs }: SdsParts, run: () => void): Disposable {
+  if (repushMs <= 0) return { [Symbol.dispose]: () => undefined };
+  let timer: Disposable;
+  const arm = () => {
+    timer = clock.schedule(repushMs, () => {
+      run();
+      arm();
+    });
+  };
+  arm();
+  return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
+}
+
 /** What there is of the names, as soon as the workload's certificates are there or late. */
 async function fetchOnce(
-  { access, onNack }: SdsParts,
+  { access, onNack, words }: SdsParts,
   session: WorkloadSession,
   { request, signal }: { readonly request: DiscoveryRequest; readonly signal: AbortSignal },
 ): Promise<StateOfTheWorldAnswer> {
-  const subscription = new StateOfTheWorld(onNack);
+  const subscription = new StateOfTheWorld(onNack, words);
   // One call has no response before it.
   subscription.receive({ ...request, responseNonce: '' });
   let wake: () => void = () => undefined;

@@ -10,11 +10,24 @@ export type SecretName =
   | { readonly kind: 'all-bundles' }
   | { readonly kind: 'bundle'; readonly trustDomain: TrustDomain };
 
+/** The words for what has no SPIFFE ID of its own. */
+export interface SecretWords {
+  readonly defaultCertificate: string;
+  readonly ownRoots: string;
+  readonly allBundles: string;
+}
+
+export const istioWords: SecretWords = Object.freeze({
+  defaultCertificate: 'default',
+  ownRoots: 'ROOTCA',
+  allBundles: 'ALL',
+});
+
 /** Undefined for a name that means nothing here: it is waited for, as any name that does not exist yet. */
-export function readSecretName(name: string): SecretName | undefined {
-  if (name === 'default') return { kind: 'default-svid' };
-  if (name === 'ROOTCA') return { kind: 'own-roots' };
-  if (name === 'ALL') return { kind: 'all-bundles' };
+export function readSecretName(name: string, words: SecretWords): SecretName | undefined {
+  if (name === words.defaultCertificate) return { kind: 'default-svid' };
+  if (name === words.ownRoots) return { kind: 'own-roots' };
+  if (name === words.allBundles) return { kind: 'all-bundles' };
   const id = SpiffeId.tryParse(name);
   if (id === undefined || !isTrustDomain(id.trustDomain)) return undefined;
   return id.path === ''

@@ -1,7 +1,7 @@
 import type { OfferedIdentity, ReadyState, WorkloadBundles } from '../../agent/index.ts';
 import type { EnvoyNode } from './envoy-node.ts';
 import { allBundles, bundlesSecret, rootsSecret, type Secret, svidSecret } from './secret.ts';
-import { readSecretName } from './secret-name.ts';
+import { readSecretName, type SecretWords } from './secret-name.ts';
 
 /** What a workload may have at one moment: either part may not be there yet. */
 export interface Available {
@@ -11,13 +11,19 @@ export interface Available {
   readonly isComplete: boolean;
 }
 
+/** Who asks, and in which words. */
+export interface Asker {
+  readonly node: EnvoyNode;
+  readonly words: SecretWords;
+}
+
 /** The secret of this name, or undefined while there is none. */
 export function findSecret(
   name: string,
   { identities, bundles }: Available,
-  node: EnvoyNode,
+  { node, words }: Asker,
 ): Secret | undefined {
-  const wanted = readSecretName(name);
+  const wanted = readSecretName(name, words);
   if (wanted === undefined) return undefined;
   if (wanted.kind === 'default-svid') return svid(name, identities[0]);
   if (wanted.kind === 'svid')
@@ -37,14 +43,18 @@ export function findSecret(
 }
 
 /** Every name there is, for a subscription to everything. */
-export function everyName({ identities, bundles }: Available): readonly string[] {
+export function everyName({ identities, bundles }: Available, words: SecretWords): readonly string[] {
   const ids = identities.map(({ svid: { spiffeId } }) => spiffeId.uri);
   return [
-    ...(ids.length === 0 ? [] : ['default']),
+    ...(ids.length === 0 ? [] : [words.defaultCertificate]),
     ...new Set(ids),
     ...(bundles === undefined
       ? []
-      : ['ROOTCA', 'ALL', ...allBundles(bundles).map(({ trustDomain }) => `spiffe://${trustDomain}`)]),
+      : [
+          words.ownRoots,
+          words.allBundles,
+          ...allBundles(bundles).map(({ trustDomain }) => `spiffe://${trustDomain}`),
+        ]),
   ];
 }
 

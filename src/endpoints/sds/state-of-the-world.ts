@@ -7,6 +7,7 @@ import type {
 import { type EnvoyNode, readEnvoyNode, unknownNode } from './envoy-node.ts';
 import { sdsErrors } from './errors.ts';
 import { type Secret, secretTypeUrl } from './secret.ts';
+import { istioWords, type SecretWords } from './secret-name.ts';
 import { type Available, everyName, findSecret } from './secret-source.ts';
 import { checkNames, SentSecrets } from './subscription.ts';
 
@@ -22,8 +23,10 @@ export type StateOfTheWorldAnswer = MessageInitShape<typeof DiscoveryResponseSch
 /** One stream of `StreamSecrets`: which names it wants, and what it has not been told yet (proxies.md §2.2). */
 export class StateOfTheWorld {
   readonly #onNack: (nack: Nack) => void;
+  readonly #words: SecretWords;
   readonly #sent = new SentSecrets();
   #node = unknownNode;
+  #generation = 0;
   /** Undefined: everything, as a first request without names says. */
   #names: ReadonlySet<string> | undefined = new Set();
   #hasNamed = false;
@@ -31,8 +34,15 @@ export class StateOfTheWorld {
   /** Asked for since the last response: sent even if they were sent before. */
   readonly #due = new Set<string>();
 
-  constructor(onNack: (nack: Nack) => void) {
+  constructor(onNack: (nack: Nack) => void, words: SecretWords = istioWords) {
     this.#onNack = onNack;
+    this.#words = words;
+  }
+
+  /** Everything is sent once more: for proxies that took up a secret without asking for it. */
+  repeat(): void {
+    this.#generation++;
+    this.#sent.forgetAll();
   }
 
   /** Throws SDS_TYPE_UNKNOWN, SDS_TOO_MANY_NAMES. */
@@ -54,13 +64,14 @@ export class StateOfTheWorld {
   /** What is new for this stream, or undefined: a response without resources would say nothing. */
   next(available: Available): StateOfTheWorldAnswer | undefined {
     if (!this.#hasAsked) return undefined;
-    const names = this.#names === undefined ? everyName(available) : [...this.#names];
-    const wanted = names.flatMap((name) => findSecret(name, available, this.#node) ?? []);
+    const asker = { node: this.#node, words: this.#words };
+    const names = this.#names === undefined ? everyName(available, this.#words) : [...this.#names];
+    const wanted = names.flatMap((name) => findSecret(name, available, asker) ?? []);
     const news = wanted.filter((secret) => this.#due.has(secret.name) || this.#sent.isNews(secret));
     if (news.length === 0) return undefined;
     for (const { name } of news) this.#due.delete(name);
     return {
-      versionInfo: versionOf(wanted),
+      versionInfo: versionOf(wanted, this.#generation),
       resources: news.map(({ resource }) => resource),
       typeUrl: secretTypeUrl,
       nonce: this.#sent.note(news),
@@ -79,8 +90,8 @@ export class StateOfTheWorld {
   }
 }
 
-function versionOf(secrets: readonly Secret[]): string {
-  const hash = createHash('sha256');
+function versionOf(secrets: readonly Secret[], generation: number): string {
+  const hash = createHash('sha256').update(`${generation}\n`);
   for (const { name, version } of secrets) hash.update(`${name}\n${version}\n`);
   return hash.digest('hex').slice(0, 32);
 }

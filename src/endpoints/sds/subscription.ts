@@ -48,6 +48,11 @@ export class SentSecrets {
     this.#refused.delete(name);
   }
 
+  forgetAll(): void {
+    this.#sent.clear();
+    this.#refused.clear();
+  }
+
   /** Notes a response and gives its nonce. */
   note(secrets: readonly Secret[]): string {
     for (const { name, version } of secrets) this.#sent.set(name, version);

@@ -78,7 +78,7 @@ function streamed() {
     );
     return { ...answer, secrets, names: secrets.map(({ name }) => name) };
   };
-  return { say, hear, nacks };
+  return { say, hear, nacks, repeat: () => stream.repeat() };
 }
 
 function incremental() {
@@ -96,7 +96,7 @@ function incremental() {
       removed: answer.removedResources,
     };
   };
-  return { say, hear, nacks };
+  return { say, hear, nacks, repeat: () => stream.repeat() };
 }
 
 describe('names of secrets', () => {
@@ -318,5 +318,22 @@ describe('a delta stream', () => {
       Array.from({ length: 600 }, (_, n) => `spiffe://cluster.local/${from + n}`);
     say({ resourceNamesSubscribe: many(0) });
     expect(() => say({ resourceNamesSubscribe: many(600) })).toThrow(/more than 1000 secrets/);
+  });
+});
+
+describe('a repetition', () => {
+  it('sends everything again under another version, for an Envoy that took up a secret without asking (sds:2.2/11)', () => {
+    const [whole, delta] = [streamed(), incremental()];
+    whole.say({ resourceNames: ['default'] });
+    delta.say({ resourceNamesSubscribe: ['default'] });
+    const before = [whole.hear()?.versionInfo, delta.hear()?.versions[0]];
+    expect([whole.hear(), delta.hear()]).toEqual([undefined, undefined]);
+    whole.repeat();
+    delta.repeat();
+    const [again, deltaAgain] = [whole.hear(), delta.hear()];
+    expect([again?.names, deltaAgain?.names]).toEqual([['default'], ['default']]);
+    expect([again?.versionInfo, deltaAgain?.versions[0]]).not.toEqual(before);
+    expect(again?.versionInfo).not.toBe(before[0]);
+    expect(deltaAgain?.versions[0]).not.toBe(before[1]);
   });
 });
