@@ -6,6 +6,7 @@ import type { Metrics } from '../adapters/telemetry/index.ts';
 import { unixAttestor } from '../adapters/unix-attestor/index.ts';
 import { NodeAgent, type NodeView, type WorkloadRefusal } from '../agent/index.ts';
 import { serverId } from '../authority/index.ts';
+import type { SecretWords } from '../endpoints/sds/index.ts';
 import { HealthBoard } from '../operations/health-board.ts';
 import { meterOf, sampleAgent } from './agent-metrics.ts';
 import type { Environment } from './environment.ts';
@@ -51,6 +52,11 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     alarms: node.alarms,
     health,
     onLimit: (limit) => options.metrics.limitHit(limit),
+    sds: {
+      words: wordsOf(settings),
+      repushMs: settings.agent.sds.repushInterval,
+      nacked: () => meterOf(options.metrics).nack(),
+    },
     ...options.socketLimits,
   });
   let graceMs = 0;
@@ -71,6 +77,14 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
 
 export function workloadSocketPath({ agent, stateDir }: Settings): string {
   return agent.socket ?? join(stateDir, 'workload', 'api.sock');
+}
+
+function wordsOf({ agent: { sds } }: Settings): SecretWords {
+  return {
+    defaultCertificate: sds.defaultCertificateName,
+    ownRoots: sds.defaultBundleName,
+    allBundles: sds.allBundlesName,
+  };
 }
 
 /** What works without a door. */

@@ -3,8 +3,10 @@ import { socketPeer } from '../adapters/unix-attestor/index.ts';
 import type { AgentAlarms } from '../agent/index.ts';
 import { healthDoor } from '../endpoints/health/health-door.ts';
 import { reflectionDoors } from '../endpoints/reflection/reflection-door.ts';
+import { type SdsParts, sdsDoor } from '../endpoints/sds/index.ts';
 import { type WorkloadApiParts, workloadApiDoor } from '../endpoints/workload-api/index.ts';
 import type { HealthBoard } from '../operations/health-board.ts';
+import { SecretDiscoveryService } from '../wire/gen/envoy/service/secret/v3/sds_pb.js';
 import { Health } from '../wire/gen/grpc/health/v1/health_pb.js';
 import { SpiffeWorkloadAPI } from '../wire/gen/spiffe/workload/workloadapi_pb.js';
 import { ConnectionTable } from '../wire/grpc/connections.ts';
@@ -21,6 +23,7 @@ export interface WorkloadSocketParts {
   readonly alarms: AgentAlarms;
   readonly health: HealthBoard;
   readonly onLimit: (limit: string) => void;
+  readonly sds: Pick<SdsParts, 'words' | 'repushMs'> & { readonly nacked: () => void };
   /** For tests of limits. */
   readonly limits?: Partial<GrpcLimits>;
   readonly stallMs?: number;
@@ -48,7 +51,7 @@ const checkMs = 5_000;
 
 /** The socket for workloads: 0666, since it is the kernel that says who calls (D26). */
 export async function openWorkloadSocket(parts: WorkloadSocketParts): Promise<WorkloadSocket> {
-  const { path, environment, access, alarms, onLimit } = parts;
+  const { path, environment, access, alarms, onLimit, sds } = parts;
   const { clock, random } = environment;
   const logger = environment.logger.scoped('workload');
   const connections = new ConnectionTable();
@@ -66,8 +69,21 @@ export async function openWorkloadSocket(parts: WorkloadSocketParts): Promise<Wo
     limits: { ...limitsOfSocket, ...parts.limits },
     services: [
       workloadApiDoor({ access, connections, clock, random, push }),
+      sdsDoor({
+        access,
+        connections,
+        clock,
+        random,
+        push,
+        words: sds.words,
+        repushMs: sds.repushMs,
+        onNack({ node, names, detail }) {
+          sds.nacked();
+          logger.warn('a proxy refused secrets', { node: node.id, names, detail });
+        },
+      }),
       healthDoor(parts.health),
-      ...(await reflectionDoors([SpiffeWorkloadAPI, Health])),
+      ...(await reflectionDoors([SpiffeWorkloadAPI, SecretDiscoveryService, Health])),
     ],
   });
   guardDirectory(dirname(path));
