@@ -1,9 +1,10 @@
 import { dirname } from 'node:path';
 import { socketPeer } from '../adapters/unix-attestor/index.ts';
 import type { AgentAlarms } from '../agent/index.ts';
+import type { Logger } from '../base/logger.ts';
 import { healthDoor } from '../endpoints/health/health-door.ts';
 import { reflectionDoors } from '../endpoints/reflection/reflection-door.ts';
-import { type SdsParts, sdsDoor } from '../endpoints/sds/index.ts';
+import { type Nack, type SdsParts, sdsDoor } from '../endpoints/sds/index.ts';
 import { type WorkloadApiParts, workloadApiDoor } from '../endpoints/workload-api/index.ts';
 import type { HealthBoard } from '../operations/health-board.ts';
 import { SecretDiscoveryService } from '../wire/gen/envoy/service/secret/v3/sds_pb.js';
@@ -11,7 +12,8 @@ import { Health } from '../wire/gen/grpc/health/v1/health_pb.js';
 import { SpiffeWorkloadAPI } from '../wire/gen/spiffe/workload/workloadapi_pb.js';
 import { ConnectionTable } from '../wire/grpc/connections.ts';
 import type { GrpcLimits } from '../wire/grpc/limits.ts';
-import { grpcServer } from '../wire/grpc/server.ts';
+import type { PushOptions } from '../wire/grpc/push-stream.ts';
+import { type GrpcDoor, grpcServer } from '../wire/grpc/server.ts';
 import { guardDirectory } from '../wire/tls/guarded-directory.ts';
 import { keepUnixSocket } from '../wire/tls/kept-socket.ts';
 import type { Environment } from './environment.ts';
@@ -51,8 +53,8 @@ const checkMs = 5_000;
 
 /** The socket for workloads: 0666, since it is the kernel that says who calls (D26). */
 export async function openWorkloadSocket(parts: WorkloadSocketParts): Promise<WorkloadSocket> {
-  const { path, environment, access, alarms, onLimit, sds } = parts;
-  const { clock, random } = environment;
+  const { path, environment, alarms, onLimit } = parts;
+  const { clock } = environment;
   const logger = environment.logger.scoped('workload');
   const connections = new ConnectionTable();
   const push = {
@@ -67,24 +69,7 @@ export async function openWorkloadSocket(parts: WorkloadSocketParts): Promise<Wo
   const server = grpcServer({
     logger,
     limits: { ...limitsOfSocket, ...parts.limits },
-    services: [
-      workloadApiDoor({ access, connections, clock, random, push }),
-      sdsDoor({
-        access,
-        connections,
-        clock,
-        random,
-        push,
-        words: sds.words,
-        repushMs: sds.repushMs,
-        onNack({ node, names, detail }) {
-          sds.nacked();
-          logger.warn('a proxy refused secrets', { node: node.id, names, detail });
-        },
-      }),
-      healthDoor(parts.health),
-      ...(await reflectionDoors([SpiffeWorkloadAPI, SecretDiscoveryService, Health])),
-    ],
+    services: await doorsOf(parts, { connections, push, logger }),
   });
   guardDirectory(dirname(path));
   const listener = await keepUnixSocket({
@@ -112,4 +97,28 @@ export async function openWorkloadSocket(parts: WorkloadSocketParts): Promise<Wo
       await server.drain(graceMs);
     },
   };
+}
+
+interface DoorParts {
+  readonly connections: ConnectionTable;
+  readonly push: PushOptions;
+  readonly logger: Logger;
+}
+
+/** What is spoken on the socket: the Workload API, SDS, health and reflection. */
+async function doorsOf(
+  { access, environment: { clock, random }, sds, health }: WorkloadSocketParts,
+  { connections, push, logger }: DoorParts,
+): Promise<readonly GrpcDoor[]> {
+  const shared = { access, connections, clock, random, push };
+  const onNack = ({ node, names, detail }: Nack) => {
+    sds.nacked();
+    logger.warn('a proxy refused secrets', { node: node.id, names, detail });
+  };
+  return [
+    workloadApiDoor(shared),
+    sdsDoor({ ...shared, words: sds.words, repushMs: sds.repushMs, onNack }),
+    healthDoor(health),
+    ...(await reflectionDoors([SpiffeWorkloadAPI, SecretDiscoveryService, Health])),
+  ];
 }
