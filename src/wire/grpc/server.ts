@@ -62,11 +62,20 @@ export function grpcServer(options: GrpcServerOptions): GrpcServer {
     knownPaths: paths.known,
     unaryPaths: paths.unary,
   });
+  const sockets = new Set<Duplex>();
   return {
     limits,
-    inject: (socket) => injector.injectConnection(socket),
+    inject(socket) {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+      injector.injectConnection(socket);
+    },
     sessions: () => internals.http2Servers.get(http2Server)?.sessions.size ?? 0,
-    drain: (graceMs) => drain(server, graceMs),
+    async drain(graceMs) {
+      await drain(server, graceMs);
+      // The library leaves a session with open streams to the far end, which may wait for ever.
+      for (const socket of sockets) socket.destroy();
+    },
   };
 }
 

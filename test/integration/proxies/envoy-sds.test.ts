@@ -78,6 +78,7 @@ describe.skipIf(isMissing)('rotation that nobody notices', () => {
       csrPort: String(await freePort()),
       'authority.workloadTtl': '10s',
       'authority.intermediateTtl': '90s',
+      'agents.nodeTtl': '5m',
     };
     await using first = await castellan({ flags });
     let ca: Castellan = first;
