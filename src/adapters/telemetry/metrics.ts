@@ -7,15 +7,9 @@ import {
   type MetricObject,
   Registry,
 } from 'prom-client';
-import {
-  type Attestor,
-  type CitadelName,
-  type CsrReason,
-  citadelSpecs,
-  type MetricName,
-  type MetricSpec,
-  metricSpecs,
-} from './metric-names.ts';
+import { type CitadelName, citadelSpecs } from './citadel-names.ts';
+import type { Attestor, CsrReason } from './metric-labels.ts';
+import { type MetricName, type MetricSpec, metricSpecs } from './metric-names.ts';
 
 export interface CsrOutcome {
   readonly result: 'success' | 'denied' | 'error';

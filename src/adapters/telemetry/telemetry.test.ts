@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../base/secret.ts';
+import { citadelSpecs } from './citadel-names.ts';
 import { jsonLogger } from './json-logger.ts';
-import { citadelSpecs, metricSpecs } from './metric-names.ts';
+import { metricSpecs } from './metric-names.ts';
 import { Metrics } from './metrics.ts';
 import { redactFields, redactText } from './redact.ts';
 

@@ -138,9 +138,9 @@ export interface SteadyLoad {
 export function steadyLoad(port: number): SteadyLoad {
   const failures: string[] = [];
   let sent = 0;
-  let isOver = false;
+  const over = new AbortController();
   const run = async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       sent++;
       try {
         const { status, body } = await httpCall({ port, path: `/${sent}` });
@@ -158,7 +158,7 @@ export function steadyLoad(port: number): SteadyLoad {
     sent: () => sent,
     failures,
     stop() {
-      isOver = true;
+      over.abort();
       return done;
     },
   };
