@@ -37,6 +37,8 @@ export interface HarnessOptions {
   readonly custom?: CustomAuthorizer;
   readonly tokens?: RequestTokens;
   readonly pki?: TestPki;
+  /** Instead of the trust in `pki` alone. */
+  readonly trust?: PeerTrust;
   readonly clock?: typeof systemClock;
 }
 
@@ -79,7 +81,7 @@ export async function checkHarness(options: HarnessOptions = {}) {
   const decided: DecidedCheck[] = [];
   const revoked = new Set<string>();
   let trustRevision = 1;
-  const trust: PeerTrust = {
+  const trust: PeerTrust = options.trust ?? {
     rootsFor: (td) => (td === 'cluster.local' ? [pki.root.certificate] : undefined),
     knownIssuers: () => [pki.intermediate.certificate],
     crls: () => [],
@@ -109,6 +111,9 @@ export async function checkHarness(options: HarnessOptions = {}) {
     trust,
     setPolicy: (yaml: string) => {
       policy = activePolicy(yaml, options);
+    },
+    setActive: (active: ActivePolicy) => {
+      policy = active;
     },
     unsetPolicy: () => {
       policy = undefined;
