@@ -25,6 +25,7 @@ import {
   type CheckResponse,
   CheckResponseSchema,
 } from '../../src/wire/gen/envoy/service/auth/v3/external_auth_pb.js';
+import type { HttpLimits } from '../../src/wire/http/server.ts';
 import { FakeLogger } from '../fakes/logger.ts';
 import { makePki, type TestPki } from './pki.ts';
 import { resourcesOf } from './policy.ts';
@@ -40,6 +41,7 @@ export interface HarnessOptions {
   /** Instead of the trust in `pki` alone. */
   readonly trust?: PeerTrust;
   readonly clock?: typeof systemClock;
+  readonly httpLimits?: Partial<HttpLimits>;
 }
 
 export const localBinding: ProxyBinding = {
@@ -183,7 +185,12 @@ export async function checkServer(options: HarnessOptions = {}) {
   });
   const client = new CheckClient(server.address);
   const http = await httpCheckServer({
-    http: { logger: harness.logger, clock: systemClock, random: systemRandom },
+    http: {
+      logger: harness.logger,
+      clock: systemClock,
+      random: systemRandom,
+      ...(options.httpLimits === undefined ? {} : { limits: options.httpLimits }),
+    },
     checks: harness.checks,
     listener: 'ext-authz',
   });

@@ -133,7 +133,8 @@ function decode(text: string): string {
 export function destinationOf(workload: string, port: string | undefined): DestinationClaim {
   if (!/^[a-z0-9][a-z0-9.-]*\/[a-z0-9][a-z0-9.-]*$/.test(workload))
     throw new Unreadable('the workload that is asked about is not namespace/name');
-  if (port !== undefined && !/^[1-9][0-9]{0,4}$/.test(port)) throw new Unreadable('the port is no number');
+  if (port !== undefined && !(/^[1-9][0-9]{0,4}$/.test(port) && Number(port) <= 65_535))
+    throw new Unreadable('the port is no number');
   return {
     port: port === undefined ? undefined : Number(port),
     extensions: new Map([[contextKeys.workload, workload]]),
