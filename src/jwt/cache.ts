@@ -35,7 +35,7 @@ export class VerifiedTokenCache {
     nowMs: number,
   ): Promise<VerifiedJwt | RejectedJwt> {
     if (token.length > profile.limits.maxBytes) return verifyJwt(token, keys, profile, nowMs);
-    const id = hash('sha256', `${profile.id}\n${keys.revision}\n${token}`, 'base64url');
+    const id = idOf(token, keys, profile);
     const known = this.#verified.get(id, nowMs);
     if (known !== undefined) return known;
     const verified = await verifyJwt(token, keys, profile, nowMs);
@@ -46,8 +46,18 @@ export class VerifiedTokenCache {
     return verified;
   }
 
+  /** What is remembered of a token, without verifying anything. */
+  known(token: string, keys: KeySet, profile: JwtProfile, nowMs: number): VerifiedJwt | undefined {
+    if (token.length > profile.limits.maxBytes) return undefined;
+    return this.#verified.get(idOf(token, keys, profile), nowMs);
+  }
+
   /** Forgets everything, e.g. when an operator asks. */
   clear(): void {
     this.#verified.clear();
   }
+}
+
+function idOf(token: string, keys: KeySet, profile: JwtProfile): string {
+  return hash('sha256', `${profile.id}\n${keys.revision}\n${token}`, 'base64url');
 }

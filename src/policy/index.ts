@@ -31,7 +31,7 @@ export { type DiffEntry, type DiffOptions, diffSnapshots, type SnapshotDiff } fr
 export { policyErrors } from './errors.ts';
 export { evaluate, providersNeeded } from './evaluate/evaluate.ts';
 export { type LocatedToken, locateTokens } from './evaluate/locate-tokens.ts';
-export { type KeySetSource, verifyRequestTokens } from './evaluate/verify-tokens.ts';
+export { type KeySetSource, knownRequestTokens, verifyRequestTokens } from './evaluate/verify-tokens.ts';
 export { changeResources } from './explain/change-policy.ts';
 export { changeRequest } from './explain/change-request.ts';
 export { explain } from './explain/explain.ts';

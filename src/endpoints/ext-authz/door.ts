@@ -1,4 +1,3 @@
-import type { JsonObject } from '@bufbuild/protobuf';
 import {
   type Answer,
   type Asker,
@@ -13,7 +12,7 @@ import type { GrpcDoor } from '../../wire/grpc/server.ts';
 import { grpcService } from '../../wire/grpc/service.ts';
 import { proxyTokenHeader } from '../../wire/proxy-token.ts';
 import { readCheck } from './read-check.ts';
-import { type CheckReply, encodeReply, lastResort } from './reply.ts';
+import { type CheckReply, encodeReply, lastResort, type ReplyMetadata } from './reply.ts';
 
 export interface ExtAuthzDoorParts {
   readonly checks: Pick<CheckRequest, 'check'>;
@@ -100,9 +99,9 @@ function replyOf(outcome: CheckOutcome, answer: Answer): CheckReply {
 }
 
 /** Ours, and beside them the names that Envoy's RBAC filter and Istio's dry run use (proxies.md §3.2). */
-function metadataOf({ id, decision }: CheckOutcome): JsonObject {
+function metadataOf({ id, decision }: CheckOutcome): ReplyMetadata {
   const { reason, policyId, revision, wouldHave } = decision;
-  const metadata: JsonObject = { decision_id: id, decision_reason: reason };
+  const metadata: Record<string, string | ReplyMetadata> = { decision_id: id, decision_reason: reason };
   if (revision !== '') metadata.policy_revision = revision.slice(0, 16);
   if (policyId !== undefined) metadata.policy_id = policyId;
   metadata.enforced_engine_result = decision.outcome === 'allow' ? 'allowed' : 'denied';

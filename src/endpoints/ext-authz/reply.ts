@@ -1,11 +1,18 @@
-import { create, type JsonObject, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import type { HeaderValue } from '../../policy/index.ts';
-import {
-  HeaderValueOption_HeaderAppendAction as AppendAction,
-  type HeaderValueOptionSchema,
-} from '../../wire/gen/envoy/config/core/v3/base_pb.js';
-import { CheckResponseSchema } from '../../wire/gen/envoy/service/auth/v3/external_auth_pb.js';
+import { HeaderValueOption_HeaderAppendAction as AppendAction } from '../../wire/gen/envoy/config/core/v3/base_pb.js';
 import { StatusCode } from '../../wire/gen/envoy/type/v3/http_status_pb.js';
+import {
+  type MessageText,
+  messageBytes,
+  messageField,
+  numberField,
+  textField,
+} from '../../wire/message-text.ts';
+
+/** Dynamic metadata: text, or more of the same. */
+export interface ReplyMetadata {
+  readonly [name: string]: string | ReplyMetadata;
+}
 
 /**
  * An answer to a Check. Envoy reads a missing status as *allow*, so there is no way to make one without: both kinds
@@ -22,7 +29,7 @@ export interface AllowReply {
     readonly responseHeaders: readonly HeaderValue[];
     readonly removeParams: readonly string[];
   };
-  readonly metadata: JsonObject;
+  readonly metadata: ReplyMetadata;
 }
 
 export interface DenyReply {
@@ -36,52 +43,39 @@ export interface DenyReply {
     readonly headers: readonly HeaderValue[];
     readonly body: string;
   };
-  readonly metadata: JsonObject;
+  readonly metadata: ReplyMetadata;
 }
 
+/** Numbers of the fields as in proto/envoy: CheckResponse, OkHttpResponse, DeniedHttpResponse and what they hold. */
 export function encodeReply(reply: CheckReply): Uint8Array {
-  const bytes = toBinary(
-    CheckResponseSchema,
-    create(CheckResponseSchema, {
-      status: reply.kind === 'allow' ? { code: 0 } : { code: reply.code, message: reply.message },
-      httpResponse: reply.kind === 'allow' ? okResponse(reply) : deniedResponse(reply),
-      dynamicMetadata: reply.metadata,
-    }),
-  );
+  const code = reply.kind === 'allow' ? '' : numberField(1, reply.code) + textField(2, reply.message);
+  const http = reply.kind === 'allow' ? okResponse(reply) : deniedResponse(reply);
+  const bytes = messageBytes(messageField(1, code) + http + messageField(4, struct(reply.metadata)));
   if (bytes.length === 0) throw new TypeError('an empty CheckResponse would allow');
   return bytes;
 }
 
-type HttpResponse = NonNullable<MessageInitShape<typeof CheckResponseSchema>['httpResponse']>;
-
-function okResponse({ http }: AllowReply): HttpResponse {
-  if (http === undefined) return { case: undefined };
+function okResponse({ http }: AllowReply): MessageText {
+  if (http === undefined) return '';
   const { setHeaders, removeHeaders, responseHeaders, removeParams } = http;
-  const isSet = new Set(setHeaders.map(({ name }) => name));
-  return {
-    case: 'okResponse',
-    value: {
-      headers: setHeaders.map(overwriting),
-      // Envoy removes after it sets: what is set must not be listed, and pseudo headers and Host cannot be.
-      headersToRemove: removeHeaders.filter(
-        (name) => !isSet.has(name) && name !== 'host' && !name.startsWith(':'),
-      ),
-      responseHeadersToAdd: responseHeaders.map(overwriting),
-      queryParametersToRemove: [...removeParams],
-    },
-  };
+  let body = '';
+  for (const header of setHeaders) body += overwriting(2, header);
+  for (const name of removeHeaders) if (mayRemove(name, setHeaders)) body += textField(5, name);
+  for (const header of responseHeaders) body += overwriting(6, header);
+  for (const name of removeParams) body += textField(8, name);
+  return messageField(3, body);
 }
 
-function deniedResponse({ http }: DenyReply): HttpResponse {
-  if (http === undefined) return { case: undefined };
-  return {
-    case: 'deniedResponse',
-    value: {
-      status: { code: statusCode(http.status) },
-      headers: http.headers.map(overwriting),
-      body: http.body,
-    },
-  };
+/** Envoy removes after it sets: what is set must not be listed, and pseudo headers and Host cannot be. */
+function mayRemove(name: string, set: readonly HeaderValue[]): boolean {
+  return name !== 'host' && !name.startsWith(':') && !set.some((header) => header.name === name);
+}
+
+function deniedResponse({ http }: DenyReply): MessageText {
+  if (http === undefined) return '';
+  let body = messageField(1, numberField(1, statusCode(http.status)));
+  for (const header of http.headers) body += overwriting(2, header);
+  return messageField(2, body + textField(3, http.body));
 }
 
 /** Envoy knows a closed list, and refuses an answer with any other number. */
@@ -90,14 +84,21 @@ function statusCode(status: number): StatusCode {
   return name === undefined ? StatusCode.Forbidden : StatusCode[name];
 }
 
-/** proxies.md §1.6: both fields, so that every version of Envoy replaces what the client sent. */
-function overwriting({ name, value }: HeaderValue): MessageInitShape<typeof HeaderValueOptionSchema> {
-  return {
-    header: { key: name, value },
-    append: false,
-    appendAction: AppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
-    keepEmptyValue: true,
-  };
+/** proxies.md §1.6: `append: false` and the action that replaces, so that every version of Envoy replaces; empty values are kept. */
+const replaces: MessageText =
+  messageField(2, '') + numberField(3, AppendAction.OVERWRITE_IF_EXISTS_OR_ADD) + numberField(4, 1);
+
+function overwriting(field: number, { name, value }: HeaderValue): MessageText {
+  return messageField(field, messageField(1, textField(1, name) + textField(2, value)) + replaces);
+}
+
+function struct(fields: ReplyMetadata): MessageText {
+  let text = '';
+  for (const [name, value] of Object.entries(fields)) {
+    const body = typeof value === 'string' ? textField(3, value) : messageField(5, struct(value));
+    text += messageField(1, textField(1, name) + messageField(2, body));
+  }
+  return text;
 }
 
 /** What goes out when even the reply to a fault cannot be made. */

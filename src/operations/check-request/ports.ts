@@ -17,6 +17,8 @@ export interface RequestTokens {
     request: AuthzRequest,
     limits: { readonly now: number; readonly signal: AbortSignal },
   ): readonly TokenResult[] | Promise<readonly TokenResult[]>;
+  /** What is known without waiting and without verifying; undefined: `verify` has to be asked. */
+  known?(policy: ActivePolicy, request: AuthzRequest, now: number): readonly TokenResult[] | undefined;
 }
 
 /** A check that was answered, for those who count and record. */

@@ -11,6 +11,7 @@ import {
 } from '../../jwt/index.ts';
 import {
   type AuthzRequest,
+  knownRequestTokens,
   type LocatedToken,
   locateTokens,
   type RequestRuleRef,
@@ -101,6 +102,21 @@ export class RequestKeys implements RequestTokens, Disposable {
   [Symbol.dispose](): void {
     for (const { keeper } of this.#kept.values()) keeper[Symbol.dispose]();
     this.#kept.clear();
+  }
+
+  /** Without waiting: every token verified before. A cache keeps no refusal, so neither does this. */
+  known(policy: ActivePolicy, request: AuthzRequest, now: number): readonly TokenResult[] | undefined {
+    const results = knownRequestTokens(
+      policy.snapshot,
+      request,
+      {
+        keysFor: (rule) => this.#keysFor(rule, now),
+        known: (token, keys, profile, at) => this.#cache.known(token, keys, profile, at),
+      },
+      now,
+    );
+    if (results !== undefined && results.length > 0) this.#options.onVerified?.(results);
+    return results;
   }
 
   async #verifyLocated(

@@ -7,7 +7,7 @@ import {
   verifyJwt,
 } from '../../jwt/index.ts';
 import type { RequestRuleRef } from '../explanation.ts';
-import type { AuthzRequest, TokenFault, TokenResult } from '../request.ts';
+import type { AuthzRequest, JsonFields, TokenFault, TokenResult } from '../request.ts';
 import type { PolicySnapshot } from '../snapshot.ts';
 import type { JwtRuleSpec } from '../source.ts';
 import { type LocatedToken, locateTokens } from './locate-tokens.ts';
@@ -18,6 +18,10 @@ export interface KeySetSource {
   keysFor(rule: RequestRuleRef): KeySet | undefined;
   /** Default `verifyJwt`; give a cache's `verify` to pay once for a token that comes again. */
   readonly verify?: typeof verifyJwt;
+  /** What a cache remembers of a token that verified. */
+  readonly known?: (
+    ...args: Parameters<typeof verifyJwt>
+  ) => Extract<Awaited<ReturnType<typeof verifyJwt>>, { ok: true }> | undefined;
 }
 
 /**
@@ -36,23 +40,48 @@ export async function verifyRequestTokens(
   return results;
 }
 
-const noKeys: KeySet = Object.freeze({ keys: [], revision: 'none', ignored: [], privateParts: [] });
-
-async function verifyOne(
-  { token, place, rule }: LocatedToken,
+/** The same without waiting, when every token of the request verified before; undefined: one did not. */
+export function knownRequestTokens(
+  snapshot: PolicySnapshot,
+  request: AuthzRequest,
   keySets: KeySetSource,
   nowMs: number,
-): Promise<TokenResult> {
+): readonly TokenResult[] | undefined {
+  const results: TokenResult[] = [];
+  for (const { token, place, rule } of locateTokens(snapshot, request)) {
+    const keys = rule.spec.jwks === undefined ? keySets.keysFor(rule) : inlineKeys(rule.spec);
+    const known = keys && keySets.known?.(token, keys, profileOf(rule.spec), nowMs);
+    if (known === undefined) return undefined;
+    results.push(accepted(known.claims, { token, place, rule }));
+  }
+  return results;
+}
+
+const profiles = new WeakMap<JwtRuleSpec, ReturnType<typeof requestProfile>>();
+
+function profileOf(spec: JwtRuleSpec): ReturnType<typeof requestProfile> {
+  let profile = profiles.get(spec);
+  if (profile === undefined) {
+    const { issuer, audiences } = spec;
+    profile = requestProfile({ ...(issuer === undefined ? {} : { issuer }), audiences });
+    profiles.set(spec, profile);
+  }
+  return profile;
+}
+
+function accepted(claims: JsonFields, { token, place, rule }: LocatedToken): TokenResult {
+  return { ok: true, place, rule: rule.id, claims, payload: token.split('.', 3)[1] };
+}
+
+const noKeys: KeySet = Object.freeze({ keys: [], revision: 'none', ignored: [], privateParts: [] });
+
+async function verifyOne(located: LocatedToken, keySets: KeySetSource, nowMs: number): Promise<TokenResult> {
+  const { token, place, rule } = located;
   const { spec } = rule;
   const keys = spec.jwks === undefined ? keySets.keysFor(rule) : inlineKeys(spec);
-  const profile = requestProfile({
-    ...(spec.issuer === undefined ? {} : { issuer: spec.issuer }),
-    audiences: spec.audiences,
-  });
   const verify = keySets.verify ?? verifyJwt;
-  const verified = await verify(token, keys ?? noKeys, profile, nowMs);
-  if (verified.ok)
-    return { ok: true, place, rule: rule.id, claims: verified.claims, payload: token.split('.', 3)[1] };
+  const verified = await verify(token, keys ?? noKeys, profileOf(spec), nowMs);
+  if (verified.ok) return accepted(verified.claims, located);
   const { reason } = verified;
   if (keys === undefined && reason === 'no-matching-key')
     return { ok: false, place, rule: rule.id, fault: 'keys-unavailable' };
