@@ -9,6 +9,7 @@ import { Simulator } from '../operations/decisions/index.ts';
 import { auditOf, type Operator } from '../operations/operator.ts';
 import { PageCursors } from '../operations/page-cursor.ts';
 import type { DirectorySource } from '../operations/policy-directory/index.ts';
+import { nearingEnd } from '../operations/rotation/index.ts';
 import { listenOnSocket } from './admin-socket.ts';
 import type { Agents } from './agents.ts';
 import { type Checks, policySettings } from './checks.ts';
@@ -116,14 +117,20 @@ function adminParts(door: AdminDoorParts): AdminParts {
   };
 }
 
-function notices({ state, serving, directory }: AdminDoorParts): readonly Notice[] {
+function notices({ state, serving, directory, environment: { clock } }: AdminDoorParts): readonly Notice[] {
   const ofAuthority = [...state.authority.status().alarms, ...serving.alarms()].map(({ code, message }) => ({
     code,
     message,
     next: 'look into the server log; castellan explain CODE says what it means',
   }));
   const problem = directory?.status().problem;
-  const alarms = problem === undefined ? ofAuthority : [...ofAuthority, directoryNotice(problem)];
+  const ending = nearingEnd(state.authority, clock.now()).map(({ code, message }) => ({
+    code,
+    message,
+    next: 'see what its successor waits for: castellan rotate status',
+  }));
+  const ours = [...ofAuthority, ...ending];
+  const alarms = problem === undefined ? ours : [...ours, directoryNotice(problem)];
   if (state.keysAreEncrypted) return alarms;
   return [
     {

@@ -21,12 +21,20 @@ export function authoritySettings(settings: Settings, environment: Environment):
       maximumLifetime: authority.maxJwtTtl,
       issuer: authority.jwtIssuer,
     },
+    rotation: {
+      rootsAutomatic: authority.rotateRoots,
+      thresholds: {
+        root: { prepareBefore: authority.rootPrepareBefore, activateBefore: authority.rootActivateBefore },
+        jwt: { prepareBefore: authority.jwtPrepareBefore, activateBefore: authority.jwtActivateBefore },
+      },
+    },
     hierarchy:
       authority.cacertsDir === undefined
         ? {
             ...defaultSelfManaged,
             root: { keyType: authority.keyType, lifetime: authority.rootTtl },
             intermediate: { enabled: authority.intermediate, lifetime: authority.intermediateTtl },
+            rootKeyLost: authority.rootKeyLost,
           }
         : { kind: 'plugged', files: pluggedDirectory(authority.cacertsDir, { clock: environment.clock }) },
   };

@@ -1,6 +1,7 @@
 import type { Metrics } from '../adapters/telemetry/index.ts';
 import type { Clock } from '../base/clock.ts';
 import type { KeySetKeeper } from '../jwt/index.ts';
+import { signingKeys } from '../operations/rotation/index.ts';
 import type { State } from './state.ts';
 
 /** Gauges that are true at the moment of a scrape. */
@@ -30,6 +31,28 @@ export function sampleState(metrics: Metrics, state: State, clock: Clock): void 
     set('castellan_resources_revision', Number(store.resources.revision()));
     set('castellan_ca_records', await store.issuances.count());
     set('castellan_revocations', (await store.revocations.list()).length);
+  });
+}
+
+/** Where each rotation is, and how much of its life every signing key has left. */
+export function sampleRotation(
+  metrics: Metrics,
+  { authority }: Pick<State, 'authority'>,
+  clock: Clock,
+): void {
+  metrics.sample(async (set) => {
+    const now = clock.now();
+    for (const { role, notBefore, notAfter } of signingKeys(authority))
+      set('castellan_signing_key_life_left_ratio', Math.max(0, (notAfter - now) / (notAfter - notBefore)), {
+        role,
+      });
+    for (const { role, phase, phases } of (await authority.rotation.status()).lines) {
+      set('castellan_rotation_phase', ['idle', 'prepared', 'published', 'activated'].indexOf(phase), {
+        role,
+      });
+      const waiting = phases.find(({ state }) => state === 'next')?.gate?.blockers ?? [];
+      set('castellan_rotation_blockers', waiting.length, { role });
+    }
   });
 }
 

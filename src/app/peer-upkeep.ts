@@ -33,6 +33,7 @@ export function keepPeersHonest({ state, clock, connections, judge }: UpkeepPart
     closeWhere(({ serial, spiffeId }) => store.revocations.isRevoked(serial, spiffeId.uri)),
   );
   const bundle = authority.onBundleChange(judgeAgain);
+  const lists = authority.onCrlChange(judgeAgain);
   let timer: Disposable;
   const arm = () => {
     timer = clock.schedule(periodMs, () => {
@@ -45,6 +46,7 @@ export function keepPeersHonest({ state, clock, connections, judge }: UpkeepPart
     [Symbol.dispose]() {
       watch[Symbol.dispose]();
       bundle[Symbol.dispose]();
+      lists[Symbol.dispose]();
       timer[Symbol.dispose]();
     },
   };

@@ -17,11 +17,12 @@ import { type Endpoints, hostPort, removeEndpoints, writeEndpoints } from './end
 import type { Environment } from './environment.ts';
 import { followHealth } from './follow-health.ts';
 import { type Issuing, openIssuing } from './issuing.ts';
-import { sampleKeySets, sampleState } from './metric-sources.ts';
+import { sampleKeySets, sampleRotation, sampleState } from './metric-sources.ts';
 import { authorityTrust, peerJudge } from './peer-judge.ts';
 import { openPolicyDirectory } from './policy-directory.ts';
 import { readinessChecks } from './readiness.ts';
 import { recordServing } from './record-serving.ts';
+import { followRotation } from './rotation.ts';
 import { type BuildInfo, buildInfo, type LoadedSettings, type Settings } from './settings/index.ts';
 import { openState, type State } from './state.ts';
 import { keepRecordsPruned } from './upkeep.ts';
@@ -131,6 +132,7 @@ async function openCore(options: ServerOptions, stack: AsyncDisposableStack): Pr
   const checks = await openChecks({ settings, environment, state, metrics, stack });
   const policy = noPolicyForAgents;
   const agents = await openAgents({ settings, environment, state, issuing, metrics, policy, stack });
+  await followRotation(state, { environment, reports: agents.reports }, stack);
   const lifecycle = { isDraining: false };
   const readiness = readinessChecks({
     state,
@@ -139,6 +141,7 @@ async function openCore(options: ServerOptions, stack: AsyncDisposableStack): Pr
     isDraining: () => lifecycle.isDraining,
   });
   sampleState(metrics, state, environment.clock);
+  sampleRotation(metrics, state, environment.clock);
   sampleKeySets(metrics, issuing.keySets, environment.clock);
   stack.use(keepRecordsPruned(state.store, settings.retention, environment));
   return { state, serving, issuing, directory, checks, agents, metrics, readiness, build, lifecycle };
@@ -219,6 +222,8 @@ async function openObservability(core: Core, settings: Settings, environment: En
     readiness,
     liveness: [{ name: 'process', check: () => ({ ok: true }) }],
     version: { version: build.version, node: build.node },
+    revocationLists: () =>
+      core.state.authority.revocationLists().map(({ issuerId, crl }) => ({ issuerId, der: crl.der })),
   });
   await server.listen({ host: settings.observabilityAddress, port: settings.observabilityPort });
   return server;

@@ -1,12 +1,18 @@
 import { existsSync } from 'node:fs';
-import { openAuthorityDirectory, unencryptedNotice } from '../adapters/key-store/index.ts';
+import {
+  type AuthorityFiles,
+  openAuthorityDirectory,
+  unencryptedNotice,
+} from '../adapters/key-store/index.ts';
 import { checkpointFile, openStore } from '../adapters/store-sqlite/index.ts';
 import { type Authority, openAuditSigner, openAuthority } from '../authority/index.ts';
 import { toHex } from '../base/bytes.ts';
+import { type Duration, minutes } from '../base/duration.ts';
 import { Checkpointer, ed25519Verifier } from '../operations/audit/index.ts';
 import { ClockGuard } from '../operations/clock-guard.ts';
 import { EpochSerials } from '../operations/epoch-serials.ts';
 import type { AuditReport, Store } from '../operations/ports/index.ts';
+import { RotationWatch } from '../operations/rotation/index.ts';
 import type { Signer } from '../x509/index.ts';
 import { authoritySettings, keyProtection } from './authority-settings.ts';
 import type { Environment } from './environment.ts';
@@ -19,6 +25,7 @@ export interface State {
   readonly paths: StatePaths;
   readonly store: Store;
   readonly authority: Authority;
+  readonly rotationWatch: RotationWatch;
   readonly clockGuard: ClockGuard;
   readonly checkpointer: Checkpointer;
   readonly verifyAudit: () => Promise<AuditReport>;
@@ -51,13 +58,7 @@ export async function openState(
       limits: { maxQueued: settings.limits.maxQueuedIssuances, decisions: settings.decisions.ring },
     }),
   );
-  const serials = new EpochSerials(store.identity(), clock, random);
-  const authority = stack.use(
-    await openAuthority(
-      { ...files, serials, clock, logger: logger.scoped('ca') },
-      authoritySettings(settings, environment),
-    ),
-  );
+  const { authority, rotationWatch } = await openSigning({ settings, environment, files, store }, stack);
   const clockGuard = new ClockGuard(clock, await store.issuances.newestIssuedAt());
   const checkpointer = new Checkpointer({
     clock,
@@ -76,12 +77,43 @@ export async function openState(
     paths,
     store,
     authority,
+    rotationWatch,
     clockGuard,
     checkpointer,
     verifyAudit: async () => store.audit.verify(await checkpoints()),
     keysAreEncrypted,
     warnings: keysAreEncrypted ? warnings : [...warnings, unencryptedNotice],
   };
+}
+
+async function openSigning(
+  { settings, environment, files, store }: SigningParts,
+  stack: AsyncDisposableStack,
+): Promise<Pick<State, 'authority' | 'rotationWatch'>> {
+  const { clock, random, logger } = environment;
+  const rotationWatch = new RotationWatch({
+    trustDomain: settings.trustDomain,
+    issuances: store.issuances,
+    nodes: store.nodes,
+    clock,
+    remember: rememberRecords(settings),
+  });
+  const serials = new EpochSerials(store.identity(), clock, random);
+  const ports = { ...files, serials, clock, logger: logger.scoped('ca'), observer: rotationWatch };
+  const authority = stack.use(await openAuthority(ports, authoritySettings(settings, environment)));
+  return { authority, rotationWatch };
+}
+
+interface SigningParts {
+  readonly settings: Settings;
+  readonly environment: Environment;
+  readonly files: AuthorityFiles;
+  readonly store: Store;
+}
+
+/** A minute, less where certificates live shortly. */
+function rememberRecords({ authority }: Settings): Duration {
+  return Math.min(minutes(1), authority.workloadTtl / 20) as Duration;
 }
 
 function auditKeyOf(key: Signer) {

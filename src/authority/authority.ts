@@ -1,6 +1,9 @@
 import type { SpiffeId, TrustBundle, TrustDomain } from '../spiffe/index.ts';
 import type { Certificate, Crl, Csr, PublicKey } from '../x509/index.ts';
+import type { RevocationList, RevokedLeaf } from './crl-keeper.ts';
 import type { JwtSvid, JwtSvidRequest } from './jwt-authority.ts';
+import type { AuthorityVerdicts } from './rotation/verdicts.ts';
+import type { RotationControl } from './rotation-control.ts';
 import type { AuthorityStatus } from './status.ts';
 
 export interface IssueOptions {
@@ -47,9 +50,19 @@ export interface Authority extends AsyncDisposable {
   roots(): readonly Certificate[];
   /** CA certificates that are or were signers here and have not ended: where a peer's chain may be incomplete (D21). */
   knownIssuers(): readonly Certificate[];
-  /** Plugged-in revocation lists, for the path validator. */
+  /** Revocation lists for verifiers, of every issuer or of none: empty while nothing is revoked. */
   crls(): readonly Crl[];
+  /** The newest list of each issuer, empty ones too. */
+  revocationLists(): readonly RevocationList[];
+  /** Replaces what the lists say of leaves; resolves when lists that say so are in place. */
+  setRevokedLeaves(leaves: readonly RevokedLeaf[]): Promise<void>;
+  onCrlChange(listener: () => void): Disposable;
+  /** Subject key ids of authorities that are not to be relied on (replace what they signed), or count no more. */
+  verdicts(): AuthorityVerdicts;
+  onVerdictChange(listener: (verdicts: AuthorityVerdicts) => void): Disposable;
   status(): AuthorityStatus;
+  /** What operators do with the keys. */
+  readonly rotation: RotationControl;
   /** Looks at once whether a renewal or a changed directory is due, instead of waiting for the next look. */
   checkNow(): Promise<void>;
   onBundleChange(listener: (bundle: TrustBundle) => void): Disposable;

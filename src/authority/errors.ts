@@ -42,6 +42,11 @@ export const authorityErrors = defineErrors({
     message: 'the journal of the authority cannot be read',
     next: 'restore the state directory from a backup; nothing was changed',
   },
+  AUTHORITY_JOURNAL_TAKEN: {
+    kind: 'conflict',
+    message: 'another process has changed the journal of the authority',
+    next: 'run one server on a state directory; restart this one if it is the one to stay',
+  },
   AUTHORITY_KEY_MISSING: {
     kind: 'precondition',
     message: 'a key of the authority is missing',
@@ -56,6 +61,41 @@ export const authorityErrors = defineErrors({
     kind: 'precondition',
     message: 'the root certificate has expired',
     next: 'make a new authority; every workload needs the new root',
+  },
+  ROTATION_PLUGGED_IN: {
+    kind: 'precondition',
+    message: 'the certificates of this authority are plugged in: it cannot make others',
+    next: 'put the new certificates into the directory they come from; castellan rotate plan root says in which order',
+  },
+  ROTATION_GATE_CLOSED: {
+    kind: 'precondition',
+    message: 'the next step has to wait',
+    next: 'see who it waits for: castellan rotate status; --leave-behind NAME goes on without them',
+  },
+  ROTATION_NOTHING_TO_DO: {
+    kind: 'precondition',
+    message: 'there is nothing to do',
+    next: 'see where the rotation is: castellan rotate status',
+  },
+  ROTATION_PAST_ROLLBACK: {
+    kind: 'precondition',
+    message: 'there is no step to take back',
+    next: 'see where the rotation is: castellan rotate status; a new one can be begun: castellan rotate next',
+  },
+  ROTATION_ROLE_UNKNOWN: {
+    kind: 'invalid',
+    message: 'this kind of key is not rotated here',
+    next: 'root, intermediate or jwt',
+  },
+  AUTHORITY_UNKNOWN: {
+    kind: 'not-found',
+    message: 'no authority has this id',
+    next: 'list them: castellan rotate status',
+  },
+  AUTHORITY_STILL_SIGNS: {
+    kind: 'precondition',
+    message: 'the authority still signs',
+    next: 'let another take over first: castellan rotate now ROLE --force REASON',
   },
   CACERTS_INCOMPLETE: {
     kind: 'precondition',

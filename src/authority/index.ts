@@ -1,5 +1,6 @@
 /** What we sign with and how: profiles, lifetimes, issuing, slots and their journal, the published bundle. */
 export type { Authority, Issuance, IssueForKeyRequest, IssueOptions, IssueRequest } from './authority.ts';
+export type { RevocationList, RevokedLeaf } from './crl-keeper.ts';
 export { authorityErrors } from './errors.ts';
 export { defaultJwtSettings, type JwtSettings, type JwtSvid, type JwtSvidRequest } from './jwt-authority.ts';
 export { istioLifetimes, type LifetimePolicy } from './lifetime.ts';
@@ -21,8 +22,27 @@ export type {
   PluggedFilesSource,
   SerialSource,
 } from './ports.ts';
+export type { RotationObserver } from './ports-rotation.ts';
 export type { LeafPolicy } from './profile.ts';
-export { defaultSelfManaged, openAuditSigner, type SelfManagedSettings } from './self-managed.ts';
+export type { RotationLineStatus, RotationPhasePlan } from './rotation/describe.ts';
+export type {
+  Blocker,
+  BundleReader,
+  Gate,
+  RotatingKey,
+  RotationAction,
+  UninformedHolder,
+} from './rotation/model.ts';
+export type { AuthorityVerdicts } from './rotation/verdicts.ts';
+export type { AuthorityReach, RotationControl, RotationStatus, RotationWish } from './rotation-control.ts';
+export type { RotationEvent } from './rotator.ts';
+export { openAuditSigner } from './self-managed.ts';
+export {
+  defaultRotation,
+  defaultSelfManaged,
+  type RotationSettings,
+  type SelfManagedSettings,
+} from './self-managed-settings.ts';
 export { randomSerials, serialShort } from './serial.ts';
 export {
   defaultServingNames,

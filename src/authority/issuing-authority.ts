@@ -11,12 +11,16 @@ import {
   type LeafRequest,
 } from '../x509/index.ts';
 import type { Authority, Issuance, IssueForKeyRequest, IssueRequest } from './authority.ts';
+import type { RevocationList, RevokedLeaf } from './crl-keeper.ts';
 import { authorityErrors } from './errors.ts';
+import { rotationState } from './journal.ts';
 import { type JwtSettings, type JwtSvid, type JwtSvidRequest, mintWith } from './jwt-authority.ts';
 import { planLifetime } from './lifetime.ts';
 import { Listeners } from './listeners.ts';
 import type { SerialSource } from './ports.ts';
 import { type LeafPolicy, profileFor } from './profile.ts';
+import { type AuthorityVerdicts, verdictsOf } from './rotation/verdicts.ts';
+import { type RotationControl, SourceRotation } from './rotation-control.ts';
 import type { SigningSource, SigningState, StateChange } from './signing-state.ts';
 import { type AuthorityStatus, describeSource } from './status.ts';
 
@@ -36,9 +40,12 @@ export interface IssuingParts {
 /** Issues under whatever its source says signs now. */
 export class IssuingAuthority implements Authority {
   readonly trustDomain: TrustDomain;
+  readonly rotation: RotationControl;
   readonly #parts: IssuingParts;
   readonly #bundleListeners: Listeners<TrustBundle>;
   readonly #issuerListeners: Listeners<string>;
+  readonly #crlListeners: Listeners<undefined>;
+  readonly #verdictListeners: Listeners<AuthorityVerdicts>;
   readonly #subscription: Disposable;
   readonly #profile: LeafProfile;
   readonly #profileWithNames: LeafProfile;
@@ -46,8 +53,11 @@ export class IssuingAuthority implements Authority {
   constructor(parts: IssuingParts) {
     this.trustDomain = parts.trustDomain;
     this.#parts = parts;
+    this.rotation = new SourceRotation(parts.source);
     this.#bundleListeners = new Listeners(parts.logger);
     this.#issuerListeners = new Listeners(parts.logger);
+    this.#crlListeners = new Listeners(parts.logger);
+    this.#verdictListeners = new Listeners(parts.logger);
     this.#profile = profileFor(parts.trustDomain, parts.policy, false);
     this.#profileWithNames = profileFor(parts.trustDomain, parts.policy, true);
     this.#subscription = parts.source.onChange((change) => this.#passOn(change));
@@ -117,12 +127,33 @@ export class IssuingAuthority implements Authority {
     const now = this.#parts.clock.now();
     return this.#parts.source
       .current()
-      .authorities.map((entry) => entry.certificate)
+      .authorities.filter(({ isRevoked }) => isRevoked !== true)
+      .map((entry) => entry.certificate)
       .filter((certificate) => now <= certificate.notAfter);
   }
 
   crls(): readonly Crl[] {
     return this.#parts.source.current().crls;
+  }
+
+  revocationLists(): readonly RevocationList[] {
+    return this.#parts.source.revocationLists();
+  }
+
+  setRevokedLeaves(leaves: readonly RevokedLeaf[]): Promise<void> {
+    return this.#parts.source.setRevokedLeaves(leaves);
+  }
+
+  verdicts(): AuthorityVerdicts {
+    return verdictsOf(this.#parts.source.rotationState());
+  }
+
+  onCrlChange(listener: () => void): Disposable {
+    return this.#crlListeners.add(listener);
+  }
+
+  onVerdictChange(listener: (verdicts: AuthorityVerdicts) => void): Disposable {
+    return this.#verdictListeners.add(listener);
   }
 
   status(): AuthorityStatus {
@@ -155,6 +186,10 @@ export class IssuingAuthority implements Authority {
 
   #passOn({ before, after }: StateChange): void {
     if (before.bundle.sequence !== after.bundle.sequence) this.#bundleListeners.tell(after.bundle);
+    if (before.crls !== after.crls) this.#crlListeners.tell(undefined);
+    const verdicts = verdictsOf(rotationState(after.journal));
+    if (JSON.stringify(verdicts) !== JSON.stringify(verdictsOf(rotationState(before.journal))))
+      this.#verdictListeners.tell(verdicts);
     const isSameIssuer =
       before.issuer.certificate.sha256 === after.issuer.certificate.sha256 &&
       before.middlePem.join('') === after.middlePem.join('');

@@ -8,12 +8,15 @@ import type { JournalStore } from './ports.ts';
 export class JournalKeeper {
   readonly #store: JournalStore;
   #journal: Journal;
+  #text: string | undefined;
   /** A write failed: what is on disk may be the journal before it or the one it wrote. */
   #isUncertain = false;
 
-  constructor(store: JournalStore, journal: Journal) {
+  /** `text`: what the store holds now; absent when nothing was written yet. */
+  constructor(store: JournalStore, journal: Journal, text?: string) {
     this.#store = store;
     this.#journal = journal;
+    this.#text = text;
   }
 
   /** Throws AUTHORITY_MISSING when there is none: a new authority is only ever made on request (S06). */
@@ -25,7 +28,7 @@ export class JournalKeeper {
       throw authorityErrors.AUTHORITY_TRUST_DOMAIN({
         message: `the authority belongs to trust domain \`${journal.trustDomain}\`, not to \`${trustDomain}\``,
       });
-    return new JournalKeeper(store, journal);
+    return new JournalKeeper(store, journal, text);
   }
 
   get current(): Journal {
@@ -34,10 +37,19 @@ export class JournalKeeper {
 
   async commit(next: Journal): Promise<void> {
     if (next === this.#journal && !this.#isUncertain) return;
+    await this.#refuseWhenOvertaken();
+    const text = formatJournal(next);
     this.#isUncertain = true;
-    await this.#store.write(formatJournal(next));
+    await this.#store.write(text);
     this.#isUncertain = false;
+    this.#text = text;
     this.#journal = next;
+  }
+
+  /** Two processes on one journal never both act: who did not write the last one stops. */
+  async #refuseWhenOvertaken(): Promise<void> {
+    if (this.#text === undefined || this.#isUncertain) return;
+    if ((await this.#store.read()) !== this.#text) throw authorityErrors.AUTHORITY_JOURNAL_TAKEN();
   }
 
   /** After a failed write: makes disk say what memory says. Needed before a key is removed that disk may rely on. */

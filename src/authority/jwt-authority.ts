@@ -4,8 +4,7 @@ import { type JwtSigner, type JwtSvidAlgorithm, mintJwtSvid } from '../jwt/index
 import type { SpiffeId } from '../spiffe/index.ts';
 import type { PublicKey, Signer } from '../x509/index.ts';
 import { authorityErrors } from './errors.ts';
-import { type Journal, withActivated, withNewSlot } from './journal.ts';
-import type { JournalKeeper } from './journal-keeper.ts';
+import type { Journal } from './journal.ts';
 import { planLifetime, toWholeSecond } from './lifetime.ts';
 import type { AuthorityPorts } from './ports.ts';
 import { isJwtSlot, type JwtAuthorityKey, type JwtSlot } from './slot.ts';
@@ -67,25 +66,6 @@ export function describeJwtKey(publicKey: PublicKey, now: number, lifetime: Dura
   const members = publicKey.keyObject.export({ format: 'jwk' }) as Record<string, string>;
   const start = toWholeSecond(now);
   return { kid, jwk: { ...members, kid }, notBefore: start, notAfter: toWholeSecond(start + lifetime) };
-}
-
-/**
- * Makes the first JWT key where there is none: also in state directories from before there were any. In steps that can
- * each be the last one (S19); the caller publishes it.
- */
-export async function ensureJwtKey(
-  ports: AuthorityPorts,
-  keeper: JournalKeeper,
-  settings: JwtSettings,
-): Promise<JwtAuthority> {
-  const active = activeJwtSlot(keeper.current);
-  if (active !== undefined) return openJwtSlot(ports, active);
-  const { journal, slot } = withNewSlot(keeper.current, 'jwt');
-  await keeper.commit(journal);
-  const signer = await ports.keys.create(slot.name, settings.keyType);
-  const key = describeJwtKey(signer.publicKey, ports.clock.now(), settings.keyLifetime);
-  await keeper.commit(withActivated(keeper.current, slot.name, key));
-  return openJwtSlot(ports, activeJwtSlot(keeper.current) as JwtSlot);
 }
 
 export function jwtSlots(journal: Journal): readonly JwtSlot[] {

@@ -1,3 +1,4 @@
+import { days, seconds } from '../base/duration.ts';
 import type { TrustDomain } from '../spiffe/index.ts';
 import type { Authority } from './authority.ts';
 import { IssuingAuthority } from './issuing-authority.ts';
@@ -6,14 +7,17 @@ import { checkLifetimePolicy, istioLifetimes } from './lifetime.ts';
 import { PluggedSource } from './plugged-source.ts';
 import type { AuthorityPorts, PluggedFilesSource } from './ports.ts';
 import type { LeafPolicy } from './profile.ts';
+import type { RotationRules } from './rotation/model.ts';
+import { initialisePlugged, initialiseSelfManaged } from './self-managed.ts';
 import {
   checkSelfManagedSettings,
-  initialisePlugged,
-  initialiseSelfManaged,
+  defaultRotation,
+  type RotationSettings,
   type SelfManagedSettings,
-} from './self-managed.ts';
+} from './self-managed-settings.ts';
 import { SelfManagedSource } from './self-managed-source.ts';
-import type { SigningSource } from './signing-state.ts';
+import { refreshHintFor, type SigningSource } from './signing-state.ts';
+import type { AuthorityRole } from './slot.ts';
 
 /** CA material that an operator plugs in. */
 export interface PluggedSettings {
@@ -25,6 +29,8 @@ export interface AuthoritySettings {
   readonly trustDomain: TrustDomain;
   readonly leaves: LeafPolicy;
   readonly hierarchy: SelfManagedSettings | PluggedSettings;
+  /** `defaultRotation` when absent. */
+  readonly rotation?: RotationSettings;
   /** `defaultJwtSettings` when absent. */
   readonly jwt?: JwtSettings;
 }
@@ -54,16 +60,30 @@ export async function openAuthority(ports: AuthorityPorts, settings: AuthoritySe
 }
 
 function openSource(ports: AuthorityPorts, settings: AuthoritySettings): Promise<SigningSource> {
-  const { trustDomain, leaves, hierarchy } = settings;
+  const { trustDomain, hierarchy } = settings;
   const jwt = jwtOf(settings);
+  const rules = rulesOf(settings);
   if (hierarchy.kind === 'plugged')
-    return PluggedSource.open(ports, { trustDomain, files: hierarchy.files, jwt });
-  return SelfManagedSource.open(ports, {
-    trustDomain,
-    settings: hierarchy,
-    jwt,
-    defaultLeafLifetime: leaves.defaultLifetime,
-  });
+    return PluggedSource.open(ports, { trustDomain, files: hierarchy.files, jwt, rules });
+  return SelfManagedSource.open(ports, { trustDomain, settings: hierarchy, jwt, rules });
+}
+
+function rulesOf(settings: AuthoritySettings): RotationRules {
+  const { leaves, hierarchy, rotation = defaultRotation } = settings;
+  const hasIntermediate = hierarchy.kind === 'self-managed' && hierarchy.intermediate.enabled;
+  const roles: AuthorityRole[] = ['jwt'];
+  if (hierarchy.kind === 'self-managed') roles.push('root');
+  if (hasIntermediate) roles.push('intermediate');
+  return {
+    ...rotation,
+    roles,
+    hasIntermediate,
+    intermediateLifetime: hasIntermediate ? hierarchy.intermediate.lifetime : days(0),
+    leafLifetime: leaves.defaultLifetime,
+    longestLeaf: leaves.maximumLifetime,
+    longestToken: jwtOf(settings).maximumLifetime,
+    refreshHint: seconds(refreshHintFor(leaves.defaultLifetime)),
+  };
 }
 
 function jwtOf({ jwt = defaultJwtSettings }: AuthoritySettings): JwtSettings {

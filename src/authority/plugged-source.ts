@@ -1,6 +1,8 @@
-import { minutes } from '../base/duration.ts';
+import { hours, minutes, seconds } from '../base/duration.ts';
 import type { TrustDomain } from '../spiffe/index.ts';
 import { Alarms } from './alarms.ts';
+import type { AuthorityEntry } from './authority-entry.ts';
+import type { RevocationList } from './crl-keeper.ts';
 import { authorityErrors } from './errors.ts';
 import {
   compareRoots,
@@ -12,27 +14,33 @@ import {
   withPublished,
 } from './journal.ts';
 import { JournalKeeper } from './journal-keeper.ts';
-import { ensureJwtKey, type JwtAuthority, type JwtSettings } from './jwt-authority.ts';
+import { activeJwtSlot, type JwtAuthority, type JwtSettings, openJwtSlot } from './jwt-authority.ts';
 import { Listeners } from './listeners.ts';
 import { type PluggedMaterial, parsePluggedMaterial } from './plugged-material.ts';
 import type { AuthorityPorts, PluggedFilesSource } from './ports.ts';
+import type { RotationRules, RotationState } from './rotation/model.ts';
+import { nextLookAt } from './rotation/next-look.ts';
+import { type RotationEvent, Rotator } from './rotator.ts';
 import {
   type Alarm,
-  type AuthorityEntry,
   makeSigningState,
   type SigningSource,
   type SigningState,
   type StateChange,
 } from './signing-state.ts';
-import { removeUnfinished } from './unfinished.ts';
+import { authorityId } from './slot.ts';
 
 const forgetAfter = minutes(10);
+/** How often to look whether a JWT key is due, at the latest. */
+const lookEvery = hours(1);
 const reading = 'reading the plugged-in CA';
+const rotation = 'rotation of keys';
 
 export interface PluggedOptions {
   readonly trustDomain: TrustDomain;
   readonly files: PluggedFilesSource;
   readonly jwt: JwtSettings;
+  readonly rules: RotationRules;
 }
 
 /** Plugged-in material while it runs: a good change is taken up, a bad one leaves the last good in place (R3). */
@@ -44,7 +52,12 @@ export class PluggedSource implements SigningSource {
   readonly #alarms: Alarms;
   readonly #listeners: Listeners<StateChange>;
   readonly #watch: Disposable;
-  readonly #jwt: JwtAuthority;
+  readonly #rotator: Rotator;
+  readonly #events: Listeners<RotationEvent>;
+  #queue: Promise<unknown> = Promise.resolve();
+  #timer: Disposable | undefined;
+  #nextLook = 0;
+  #jwt: JwtAuthority;
   #material: PluggedMaterial;
   #state: SigningState;
   #running: Promise<void> | undefined;
@@ -61,6 +74,15 @@ export class PluggedSource implements SigningSource {
     this.#keeper = opened.keeper;
     this.#material = opened.material;
     this.#jwt = opened.jwt;
+    this.#events = new Listeners(ports.logger);
+    this.#rotator = new Rotator({
+      ports,
+      keeper: opened.keeper,
+      rules: options.rules,
+      jwt: options.jwt,
+      foreignRoots: () => this.#material.roots,
+      tell: (event) => this.#events.tell(event),
+    });
     this.#alarms = new Alarms(ports.clock, ports.logger);
     this.#listeners = new Listeners(ports.logger);
     this.#state = this.#makeState();
@@ -80,10 +102,16 @@ export class PluggedSource implements SigningSource {
           sequence: (before.sequence + 1n).toString(),
         },
       );
-    await removeUnfinished(ports, keeper);
-    const jwt = await ensureJwtKey(ports, keeper, options.jwt);
+    const foreignRoots = () => material.roots;
+    const { rules, jwt } = options;
+    const rotator = new Rotator({ ports, keeper, rules, jwt, foreignRoots, tell: () => undefined });
+    await rotator.removeUnfinished();
+    await rotator.makeActive('jwt');
     await keeper.commit(withMaterial(keeper.current, material, ports.clock.now()));
-    return new PluggedSource(ports, options, { keeper, material, jwt });
+    const opened = { keeper, material, jwt: await openActiveJwt(ports, keeper.current) };
+    const source = new PluggedSource(ports, options, opened);
+    await source.checkNow();
+    return source;
   }
 
   current(): SigningState {
@@ -101,8 +129,9 @@ export class PluggedSource implements SigningSource {
   /** Reads the directory again. A change during a reading is read after it; who asks waits for both. */
   checkNow(): Promise<void> {
     if (this.#running !== undefined) this.#again = true;
-    this.#running ??= this.#readUntilCurrent().finally(() => {
+    this.#running ??= this.#alone(() => this.#readUntilCurrent()).finally(() => {
       this.#running = undefined;
+      this.#arm();
     });
     return this.#running;
   }
@@ -110,13 +139,91 @@ export class PluggedSource implements SigningSource {
   async close(): Promise<void> {
     this.#closed = true;
     this.#watch[Symbol.dispose]();
-    await this.#running;
+    this.#timer?.[Symbol.dispose]();
+    await this.#queue;
+  }
+
+  onRotation(listener: (event: RotationEvent) => void): Disposable {
+    return this.#events.add(listener);
+  }
+
+  /** Changes the journal while nobody else does, then takes up what came of it. */
+  async operate<T>(work: (rotator: Rotator) => Promise<T>): Promise<T> {
+    try {
+      return await this.#alone(async () => {
+        try {
+          return await work(this.#rotator);
+        } finally {
+          await this.#takeUp();
+        }
+      });
+    } finally {
+      await this.checkNow();
+    }
+  }
+
+  /** The lists are the operator's: who plugs in a CA revokes with it. Our own deny list works all the same. */
+  revocationLists(): readonly RevocationList[] {
+    const { authorities, crls } = this.#state;
+    return crls.flatMap((crl) => {
+      const issuer = authorities.find(({ certificate }) => crl.isIssuedBy(certificate));
+      return issuer === undefined ? [] : [{ issuerId: authorityId(issuer.certificate), crl }];
+    });
+  }
+
+  async setRevokedLeaves(): Promise<void> {}
+
+  inspect<T>(work: (rotator: Rotator) => Promise<T>): Promise<T> {
+    return this.#alone(() => work(this.#rotator));
+  }
+
+  rotationState(): RotationState {
+    return this.#rotator.state();
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(work);
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+
+  #arm(): void {
+    this.#timer?.[Symbol.dispose]();
+    if (this.#closed) return;
+    const wait = Math.max(this.#nextLook - this.#ports.clock.now(), seconds(1));
+    this.#timer = this.#ports.clock.schedule(Math.min(lookEvery, wait), () => void this.checkNow());
+  }
+
+  async #rotateKeys(): Promise<void> {
+    try {
+      await this.#rotator.removeUnfinished();
+      try {
+        await this.#rotator.run();
+      } finally {
+        await this.#takeUp();
+      }
+      this.#nextLook = nextLookAt(await this.#rotator.view());
+      this.#alarms.clear(rotation);
+    } catch (error) {
+      this.#nextLook = this.#ports.clock.now() + minutes(1);
+      this.#alarms.raise(rotation, error);
+    }
+  }
+
+  async #takeUp(): Promise<void> {
+    const { current } = this.#keeper;
+    if (this.#state.journal === current) return;
+    this.#jwt = await openActiveJwt(this.#ports, current, this.#jwt);
+    const before = this.#state;
+    this.#state = this.#makeState();
+    this.#listeners.tell({ before, after: this.#state });
   }
 
   async #readUntilCurrent(): Promise<void> {
     do {
       this.#again = false;
       await this.#readOnce();
+      await this.#rotateKeys();
     } while (this.#again && !this.#closed);
   }
 
@@ -156,7 +263,9 @@ export class PluggedSource implements SigningSource {
       signsUntil,
       middle: chain,
       // The file's own order; the journal keeps the set.
-      bundle: { ...current.bundle, roots },
+      roots,
+      journal: current,
+      refreshHintSeconds: Math.floor(this.#options.rules.refreshHint / 1000),
       crls,
       jwt: this.#jwt,
       authorities: entriesOf(this.#material, current),
@@ -166,16 +275,16 @@ export class PluggedSource implements SigningSource {
 
 /** The journal with the material's roots published and its signer active; earlier signers stay known until they end. */
 function withMaterial(journal: Journal, material: PluggedMaterial, now: number): Journal {
-  let next = withPublished(journal, material.roots);
+  let next = withPublished(journal, now, material.roots);
   for (const slot of filledSlots(next, 'plugged'))
     if (slot.state === 'old' && slot.certificate.notAfter < now - forgetAfter)
       next = withoutSlot(next, slot.name);
   const { certificate } = material.issuer;
   const known = filledSlots(next, 'plugged').find((slot) => slot.certificate.sha256 === certificate.sha256);
   if (known?.state === 'active') return next;
-  if (known !== undefined) return withActivated(next, known.name, certificate);
+  if (known !== undefined) return withActivated(next, known.name, { filling: certificate, at: now });
   const added = withNewSlot(next, 'intermediate', 'plugged');
-  return withActivated(added.journal, added.slot.name, certificate);
+  return withActivated(added.journal, added.slot.name, { filling: certificate, at: now });
 }
 
 function entriesOf(material: PluggedMaterial, journal: Journal): AuthorityEntry[] {
@@ -200,4 +309,14 @@ function isSameMaterial(a: PluggedMaterial, b: PluggedMaterial): boolean {
 function fingerprint({ issuer, chain, roots, crls }: PluggedMaterial): string {
   const hashes = (all: readonly { readonly sha256: string }[]) => all.map(({ sha256 }) => sha256).join(',');
   return [issuer.certificate.sha256, hashes(chain), hashes(roots), hashes(crls)].join('/');
+}
+
+async function openActiveJwt(
+  ports: AuthorityPorts,
+  journal: Journal,
+  before?: JwtAuthority,
+): Promise<JwtAuthority> {
+  const slot = activeJwtSlot(journal);
+  if (slot === undefined) throw authorityErrors.AUTHORITY_JOURNAL_DAMAGED();
+  return before?.key.kid === slot.jwtKey.kid ? before : openJwtSlot(ports, slot);
 }

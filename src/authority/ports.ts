@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Signer } from '../x509/index.ts';
+import type { RotationObserver } from './ports-rotation.ts';
 
 /** Key types that an authority, a serving certificate or an audit log signs with. */
 export type KeyType = 'P-256' | 'P-384' | 'RSA-2048' | 'RSA-3072' | 'RSA-4096' | 'Ed25519';
@@ -74,4 +75,6 @@ export interface AuthorityPorts {
   readonly serials: SerialSource;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Who holds which bundle, and what lives under which authority; absent: nothing is known. */
+  readonly observer?: RotationObserver;
 }

@@ -1,15 +1,23 @@
-import { type Duration, minutes } from '../base/duration.ts';
+import { type Duration, minutes, seconds } from '../base/duration.ts';
+import { isCastellanError } from '../base/errors.ts';
 import type { TrustDomain } from '../spiffe/index.ts';
 import { type Certificate, type Issuer, isSignedBy } from '../x509/index.ts';
 import { Alarms } from './alarms.ts';
+import { entryOf } from './authority-entry.ts';
+import { CrlKeeper, type RevocationList, type RevokedLeaf } from './crl-keeper.ts';
 import { authorityErrors } from './errors.ts';
-import { filledSlots, type Journal, withoutSlot, withPublished } from './journal.ts';
+import { filledSlots, type Journal, withPublished } from './journal.ts';
 import { JournalKeeper } from './journal-keeper.ts';
-import { ensureJwtKey, type JwtAuthority, type JwtSettings } from './jwt-authority.ts';
-import { caValidity, issuerRenewalDueAt } from './lifetime.ts';
+import { activeJwtSlot, type JwtAuthority, type JwtSettings, openJwtSlot } from './jwt-authority.ts';
+import { issuerRenewalDueAt } from './lifetime.ts';
 import { Listeners } from './listeners.ts';
+import { activeSlot, openSlot } from './open-slot.ts';
 import type { AuthorityPorts } from './ports.ts';
-import { activeSlot, addIntermediate, entryOf, openSlot, type SelfManagedSettings } from './self-managed.ts';
+import type { RotationRules, RotationState } from './rotation/model.ts';
+import { nextLookAt } from './rotation/next-look.ts';
+import { pruned, withOrder } from './rotation/transitions.ts';
+import { type RotationEvent, Rotator } from './rotator.ts';
+import type { SelfManagedSettings } from './self-managed-settings.ts';
 import {
   type Alarm,
   makeSigningState,
@@ -17,65 +25,80 @@ import {
   type SigningState,
   type StateChange,
 } from './signing-state.ts';
-import { removeUnfinished } from './unfinished.ts';
+import type { FilledSlot } from './slot.ts';
 
-/** Old intermediates are forgotten this long after they end: the clocks of verifiers differ. */
-const forgetAfter = minutes(10);
 const firstRetry = minutes(1);
-const renewal = 'renewal of the intermediate';
+const rotation = 'rotation of keys';
+const revocationLists = 'making of revocation lists';
 
 export interface SelfManagedOptions {
   readonly trustDomain: TrustDomain;
   readonly settings: SelfManagedSettings;
   readonly jwt: JwtSettings;
-  readonly defaultLeafLifetime: Duration;
+  readonly rules: RotationRules;
 }
 
-/** The self-managed hierarchy while it runs: renews its intermediate before leaves would be cut short (D4). */
+/** The keys that sign now. */
+interface Signing {
+  readonly issuer: Issuer;
+  readonly jwt: JwtAuthority;
+}
+
+/** The self-managed hierarchy while it runs: it does what the rotation machine says, and signs with what is active. */
 export class SelfManagedSource implements SigningSource {
   readonly kind = 'self-managed';
   readonly #ports: AuthorityPorts;
   readonly #options: SelfManagedOptions;
   readonly #keeper: JournalKeeper;
-  readonly #root: Issuer;
-  readonly #jwt: JwtAuthority;
+  readonly #rotator: Rotator;
   readonly #alarms: Alarms;
   readonly #listeners: Listeners<StateChange>;
-  #issuer: Issuer;
+  readonly #events: Listeners<RotationEvent>;
+  readonly #crls: CrlKeeper;
+  #signing: Signing;
   #state: SigningState;
   #timer: Disposable | undefined;
+  #queue: Promise<unknown> = Promise.resolve();
   #running: Promise<void> | undefined;
+  #nextLook = 0;
   #failures = 0;
   #closed = false;
 
   private constructor(
     ports: AuthorityPorts,
     options: SelfManagedOptions,
-    opened: { keeper: JournalKeeper; root: Issuer; issuer: Issuer; jwt: JwtAuthority },
+    opened: { keeper: JournalKeeper; rotator: Rotator; signing: Signing; events: Listeners<RotationEvent> },
   ) {
     this.#ports = ports;
     this.#options = options;
     this.#keeper = opened.keeper;
-    this.#root = opened.root;
-    this.#jwt = opened.jwt;
-    this.#issuer = opened.issuer;
+    this.#rotator = opened.rotator;
+    this.#events = opened.events;
+    this.#signing = opened.signing;
     this.#alarms = new Alarms(ports.clock, ports.logger);
     this.#listeners = new Listeners(ports.logger);
+    this.#crls = new CrlKeeper(ports, opened.keeper, options.rules.leafLifetime);
     this.#state = this.#makeState();
   }
 
   /** Opens what is there. Throws AUTHORITY_MISSING, AUTHORITY_KEY_MISSING, AUTHORITY_KEY_MISMATCH and the like. */
   static async open(ports: AuthorityPorts, options: SelfManagedOptions): Promise<SelfManagedSource> {
     const keeper = await JournalKeeper.open(ports.journal, options.trustDomain);
+    const { settings, rules, jwt } = options;
     const rootSlot = activeSlot(keeper.current, 'root');
     if (rootSlot === undefined)
       throw authorityErrors.AUTHORITY_MISSING({ message: 'the journal names no root' });
-    const root = await openSlot(ports, rootSlot);
-    await removeUnfinished(ports, keeper);
-    const jwt = await ensureJwtKey(ports, keeper, options.jwt);
-    await keeper.commit(withPublished(keeper.current, rootsIn(keeper.current)));
-    const issuer = await openIssuer(ports, keeper, { root, settings: options.settings });
-    const source = new SelfManagedSource(ports, options, { keeper, root, issuer, jwt });
+    await openRoot({ ports, keeper, settings }, rootSlot);
+    const events = new Listeners<RotationEvent>(ports.logger);
+    const tell = (event: RotationEvent) => events.tell(event);
+    const rotator = new Rotator({ ports, keeper, rules, jwt, hierarchy: settings, tell });
+    await rotator.removeUnfinished();
+    if (settings.intermediate.enabled) await rotator.makeActive('intermediate');
+    await rotator.makeActive('jwt');
+    await keeper.commit(withPublished(keeper.current, ports.clock.now()));
+    requireSignedByRoot(keeper.current, { root: rootSlot.certificate, settings });
+    const signing = await openSigning(ports, keeper.current, settings);
+    const source = new SelfManagedSource(ports, options, { keeper, rotator, signing, events });
     await source.checkNow();
     return source;
   }
@@ -92,140 +115,201 @@ export class SelfManagedSource implements SigningSource {
     return this.#listeners.add(listener);
   }
 
+  onRotation(listener: (event: RotationEvent) => void): Disposable {
+    return this.#events.add(listener);
+  }
+
   /** One check at a time: whoever asks during one waits for it. */
   checkNow(): Promise<void> {
-    this.#running ??= this.#check().finally(() => {
+    this.#running ??= this.#alone(() => this.#check()).finally(() => {
       this.#running = undefined;
       this.#arm();
     });
     return this.#running;
   }
 
+  /** Changes the journal while nobody else does, then takes up what came of it. */
+  async operate<T>(work: (rotator: Rotator) => Promise<T>): Promise<T> {
+    try {
+      return await this.#alone(async () => {
+        try {
+          return await work(this.#rotator);
+        } finally {
+          await this.#takeUp();
+        }
+      });
+    } finally {
+      await this.checkNow();
+    }
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.[Symbol.dispose]();
-    await this.#running;
+    await this.#queue;
+  }
+
+  revocationLists(): readonly RevocationList[] {
+    return this.#crls.lists;
+  }
+
+  async setRevokedLeaves(leaves: readonly RevokedLeaf[]): Promise<void> {
+    await this.operate(async () => this.#crls.setLeaves(leaves));
+  }
+
+  inspect<T>(work: (rotator: Rotator) => Promise<T>): Promise<T> {
+    return this.#alone(() => work(this.#rotator));
+  }
+
+  rotationState(): RotationState {
+    return this.#rotator.state();
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(work);
+    this.#queue = result.catch(() => undefined);
+    return result;
   }
 
   async #check(): Promise<void> {
     if (this.#closed) return;
     try {
-      await removeUnfinished(this.#ports, this.#keeper);
-      if (this.#isRenewalDue()) await this.#renew();
-      await this.#forgetEnded();
+      await this.#rotator.removeUnfinished();
+      try {
+        await this.#rotator.run();
+      } finally {
+        await this.#takeUp();
+      }
+      this.#nextLook = Math.min(nextLookAt(await this.#rotator.view()), this.#crls.refreshAt);
       this.#failures = 0;
-      this.#alarms.clear(renewal);
+      this.#alarms.clear(rotation);
     } catch (error) {
       this.#failures++;
-      this.#alarms.raise(renewal, error);
+      this.#alarms.raise(rotation, error);
     }
   }
 
-  /** Due, and of use: an intermediate that ends with its root cannot be made to live longer. */
-  #isRenewalDue(): boolean {
-    const { settings } = this.#options;
-    const now = this.#ports.clock.now();
-    if (!settings.intermediate.enabled || now < this.#renewsAt(this.#issuer.certificate)) return false;
-    const next = caValidity(now, settings.intermediate.lifetime, this.#root.certificate.notAfter);
-    return next.notAfter > this.#issuer.certificate.notAfter;
-  }
-
-  #renewsAt(certificate: Certificate): number {
-    return issuerRenewalDueAt(certificate, this.#options.defaultLeafLifetime);
-  }
-
-  async #renew(): Promise<void> {
-    const { settings } = this.#options;
-    this.#issuer = await addIntermediate({
-      ports: this.#ports,
-      keeper: this.#keeper,
-      settings,
-      root: this.#root,
-    });
-    this.#replaceState();
-    this.#ports.logger.info('the intermediate was renewed', {
-      authorityId: this.#state.issuerId,
-      notAfter: new Date(this.#issuer.certificate.notAfter).toISOString(),
-    });
-  }
-
-  async #forgetEnded(): Promise<void> {
-    const endedBefore = this.#ports.clock.now() - forgetAfter;
-    const ended = filledSlots(this.#keeper.current, 'self-managed').filter(
-      ({ role, certificate }) =>
-        role === 'intermediate' &&
-        certificate !== this.#issuer.certificate &&
-        certificate.notAfter < endedBefore,
-    );
-    for (const { name } of ended) {
-      await this.#keeper.settle();
-      await this.#ports.keys.remove(name);
-      await this.#keeper.commit(withoutSlot(this.#keeper.current, name));
-    }
-    if (ended.length > 0) this.#replaceState();
-  }
-
-  #replaceState(): void {
+  /** Signs with what the journal says is active, and tells those who listen, if anything is another than before. */
+  async #takeUp(): Promise<void> {
+    const hasNewLists = await this.#makeLists();
+    const { current } = this.#keeper;
+    if (this.#state.journal === current && !hasNewLists) return;
+    this.#signing = await openSigning(this.#ports, current, this.#options.settings, this.#signing);
     const before = this.#state;
     this.#state = this.#makeState();
+    if (before.issuerId !== this.#state.issuerId)
+      this.#ports.logger.info('another authority signs from now on', {
+        authorityId: this.#state.issuerId,
+        notAfter: new Date(this.#signing.issuer.certificate.notAfter).toISOString(),
+      });
     this.#listeners.tell({ before, after: this.#state });
   }
 
+  /** Lists that cannot be made leave the last ones in place: an alarm, not a stop. */
+  async #makeLists(): Promise<boolean> {
+    try {
+      const isNew = await this.#crls.update();
+      this.#alarms.clear(revocationLists);
+      return isNew;
+    } catch (error) {
+      this.#alarms.raise(revocationLists, error);
+      return false;
+    }
+  }
+
   #makeState(): SigningState {
-    const { trustDomain, settings } = this.#options;
+    const { trustDomain, settings, rules } = this.#options;
     const { current } = this.#keeper;
+    const { issuer, jwt } = this.#signing;
+    const renewsAt = settings.intermediate.enabled
+      ? (certificate: { notBefore: number; notAfter: number }) =>
+          issuerRenewalDueAt(certificate, rules.leafLifetime)
+      : undefined;
     return makeSigningState({
       trustDomain,
-      issuer: this.#issuer,
-      signsUntil: this.#issuer.certificate.notAfter,
-      middle: settings.intermediate.enabled ? [this.#issuer.certificate] : [],
-      bundle: current.bundle,
-      crls: [],
-      jwt: this.#jwt,
-      authorities: filledSlots(current, 'self-managed').map((slot) =>
-        entryOf(
-          slot,
-          settings.intermediate.enabled ? (certificate) => this.#renewsAt(certificate) : undefined,
-        ),
-      ),
+      journal: current,
+      refreshHintSeconds: Math.floor(rules.refreshHint / 1000),
+      issuer,
+      signsUntil: issuer.certificate.notAfter,
+      middle: settings.intermediate.enabled ? [issuer.certificate] : [],
+      crls: crlsToPublish(this.#crls.lists),
+      jwt,
+      authorities: filledSlots(current, 'self-managed').map((slot) => entryOf(slot, renewsAt)),
     });
   }
 
-  /** Looks again when the renewal is due, but never later than the interval: the wall clock may have been moved. */
+  /** Looks again when something is due, but never later than the interval: the wall clock may have been moved. */
   #arm(): void {
     this.#timer?.[Symbol.dispose]();
     if (this.#closed) return;
     const { settings } = this.#options;
-    const untilDue = this.#renewsAt(this.#issuer.certificate) - this.#ports.clock.now();
-    const retry =
-      this.#failures === 0 ? Math.max(untilDue, 1000) : firstRetry * 2 ** Math.min(this.#failures - 1, 6);
-    const inTime = untilDue <= 0 && this.#failures === 0 ? settings.checkEvery : retry;
-    this.#timer = this.#ports.clock.schedule(
-      Math.min(settings.checkEvery, inTime),
-      () => void this.checkNow(),
-    );
+    const untilDue = Math.max(this.#nextLook - this.#ports.clock.now(), seconds(1));
+    const wait: Duration | number =
+      this.#failures === 0 ? untilDue : firstRetry * 2 ** Math.min(this.#failures - 1, 6);
+    this.#timer = this.#ports.clock.schedule(Math.min(settings.checkEvery, wait), () => void this.checkNow());
   }
 }
 
-/** The roots that the bundle publishes: every root slot, since what is old may still have living leaves. */
-function rootsIn(journal: Journal): Certificate[] {
-  return filledSlots(journal, 'self-managed')
-    .filter((slot) => slot.role === 'root')
-    .map((slot) => slot.certificate);
+/** For verifiers: nothing while no list says anything, so that a cleared list is as good as none. */
+function crlsToPublish(lists: readonly RevocationList[]) {
+  return lists.some(({ crl }) => crl.size > 0) ? lists.map(({ crl }) => crl) : [];
 }
 
-async function openIssuer(
-  ports: AuthorityPorts,
-  keeper: JournalKeeper,
-  making: { root: Issuer; settings: SelfManagedSettings },
-): Promise<Issuer> {
-  const { root, settings } = making;
-  if (!settings.intermediate.enabled) return root;
-  const slot = activeSlot(keeper.current, 'intermediate');
-  if (slot !== undefined && !isSignedBy(slot.certificate, root.certificate))
+/** The key of the root must be there, unless an operator said, now or at an earlier start, that it is lost. */
+async function openRoot(
+  {
+    ports,
+    keeper,
+    settings,
+  }: { ports: AuthorityPorts; keeper: JournalKeeper; settings: SelfManagedSettings },
+  slot: FilledSlot,
+): Promise<void> {
+  if (slot.keyDestroyed === true && settings.intermediate.enabled) return;
+  try {
+    await openSlot(ports, slot);
+  } catch (error) {
+    const isLost = isCastellanError(error, 'AUTHORITY_KEY_MISSING') && settings.rootKeyLost === true;
+    if (!isLost || !settings.intermediate.enabled) throw error;
+    const { current } = keeper;
+    await keeper.commit({
+      ...current,
+      slots: pruned(current.slots, slot.name, false),
+      orders: withOrder(current.orders, 'root', {
+        startedAt: ports.clock.now(),
+        reason: 'the key of the root is lost',
+        mode: 'running',
+        isPaused: false,
+        leftBehind: [],
+      }),
+    });
+  }
+}
+
+function requireSignedByRoot(
+  journal: Journal,
+  { root, settings }: { root: Certificate; settings: SelfManagedSettings },
+): void {
+  const slot = settings.intermediate.enabled ? activeSlot(journal, 'intermediate') : undefined;
+  if (slot !== undefined && !isSignedBy(slot.certificate, root))
     throw authorityErrors.AUTHORITY_JOURNAL_DAMAGED({
       message: `the journal is damaged: \`${slot.name}\` was not signed by the root`,
     });
-  if (slot !== undefined) return openSlot(ports, slot);
-  return addIntermediate({ ports, keeper, settings, root });
+}
+
+/** Opens the keys that are active; those that were before stay open. */
+async function openSigning(
+  ports: AuthorityPorts,
+  journal: Journal,
+  settings: SelfManagedSettings,
+  before?: Signing,
+): Promise<Signing> {
+  const slot = activeSlot(journal, settings.intermediate.enabled ? 'intermediate' : 'root');
+  const jwtSlot = activeJwtSlot(journal);
+  if (slot === undefined || jwtSlot === undefined) throw authorityErrors.AUTHORITY_JOURNAL_DAMAGED();
+  const isSameIssuer = before?.issuer.certificate.sha256 === slot.certificate.sha256;
+  const isSameJwt = before?.jwt.key.kid === jwtSlot.jwtKey.kid;
+  return {
+    issuer: isSameIssuer ? before.issuer : await openSlot(ports, slot),
+    jwt: isSameJwt ? before.jwt : await openJwtSlot(ports, jwtSlot),
+  };
 }

@@ -1,17 +1,13 @@
+import type { Duration } from '../base/duration.ts';
 import type { TrustBundle, TrustDomain } from '../spiffe/index.ts';
 import { type Certificate, type Crl, formatCertificatePem, type Issuer } from '../x509/index.ts';
+import type { AuthorityEntry } from './authority-entry.ts';
+import type { RevocationList, RevokedLeaf } from './crl-keeper.ts';
 import type { Journal } from './journal.ts';
 import type { JwtAuthority } from './jwt-authority.ts';
-import { authorityId, type CertificateRole, type SlotState } from './slot.ts';
-
-/** One certificate of the authority, for status, metrics and the search for issuers. */
-export interface AuthorityEntry {
-  readonly role: CertificateRole;
-  readonly state: SlotState;
-  readonly certificate: Certificate;
-  /** When it renews itself; absent when someone else has to. */
-  readonly renewsAt?: number;
-}
+import type { RotationState } from './rotation/model.ts';
+import type { RotationEvent, Rotator } from './rotator.ts';
+import { authorityId } from './slot.ts';
 
 /** What signs and what is trusted, as one value: replaced whole, so a request sees one or the other. */
 export interface SigningState {
@@ -27,6 +23,8 @@ export interface SigningState {
   readonly crls: readonly Crl[];
   readonly authorities: readonly AuthorityEntry[];
   readonly jwt: JwtAuthority;
+  /** What all of this was made from. */
+  readonly journal: Journal;
 }
 
 /** Something an operator should look at although the authority goes on. */
@@ -44,6 +42,15 @@ export interface SigningSource {
   /** Renews or reads again what is due; resolves when it is in place or has failed (then there is an alarm). */
   checkNow(): Promise<void>;
   onChange(listener: (change: StateChange) => void): Disposable;
+  /** Changes the journal while nobody else does, then takes up what came of it. */
+  operate<T>(work: (rotator: Rotator) => Promise<T>): Promise<T>;
+  /** Looks while nobody changes anything. */
+  inspect<T>(work: (rotator: Rotator) => Promise<T>): Promise<T>;
+  rotationState(): RotationState;
+  revocationLists(): readonly RevocationList[];
+  setRevokedLeaves(leaves: readonly RevokedLeaf[]): Promise<void>;
+  /** Each step that was made durable, by whomever. */
+  onRotation(listener: (event: RotationEvent) => void): Disposable;
   close(): Promise<void>;
 }
 
@@ -52,38 +59,48 @@ export interface StateChange {
   readonly after: SigningState;
 }
 
-/** Seconds after which a reader of the bundle should look again (B-03): the standard's five minutes. */
-export const defaultRefreshHintSeconds = 300;
+/**
+ * Seconds after which a reader of the bundle should look again (B-03): the standard's five minutes, less where leaves
+ * live so shortly that a change must be known sooner.
+ */
+export function refreshHintFor(leafLifetime: Duration): number {
+  return Math.max(1, Math.min(300, Math.floor(leafLifetime / 20_000)));
+}
 
 export interface SigningParts {
   readonly trustDomain: TrustDomain;
   readonly issuer: Issuer;
   readonly signsUntil: number;
   readonly middle: readonly Certificate[];
-  readonly bundle: Journal['bundle'];
+  readonly refreshHintSeconds: number;
+  readonly journal: Journal;
+  /** Of plugged-in material: the roots in the order of their file. */
+  readonly roots?: readonly Certificate[];
   readonly crls: readonly Crl[];
   readonly authorities: readonly AuthorityEntry[];
   readonly jwt: JwtAuthority;
 }
 
 export function makeSigningState(parts: SigningParts): SigningState {
-  const { trustDomain, issuer, signsUntil, middle, bundle, crls, authorities, jwt } = parts;
+  const { trustDomain, issuer, signsUntil, middle, journal, crls, authorities, jwt } = parts;
+  const { roots = journal.bundle.roots } = parts;
   return Object.freeze({
     issuer,
     issuerId: authorityId(issuer.certificate),
     signsUntil,
     middlePem: middle.map(({ der }) => formatCertificatePem(der)),
-    roots: bundle.roots,
-    rootsPem: bundle.roots.map(({ der }) => formatCertificatePem(der)).join(''),
+    roots,
+    rootsPem: roots.map(({ der }) => formatCertificatePem(der)).join(''),
     bundle: {
       trustDomain,
-      sequence: bundle.sequence,
-      x509Roots: bundle.roots.map(({ der }) => der),
-      jwtKeys: bundle.jwtKeys,
-      refreshHintSeconds: defaultRefreshHintSeconds,
+      sequence: journal.bundle.sequence,
+      x509Roots: roots.map(({ der }) => der),
+      jwtKeys: journal.bundle.jwtKeys,
+      refreshHintSeconds: parts.refreshHintSeconds,
     },
     crls,
     authorities,
     jwt,
+    journal,
   });
 }

@@ -1,5 +1,6 @@
+import type { AuthorityEntry } from './authority-entry.ts';
 import { serialShort } from './serial.ts';
-import type { Alarm, AuthorityEntry, SigningSource } from './signing-state.ts';
+import type { Alarm, SigningSource } from './signing-state.ts';
 import { authorityId, type CertificateRole, type SlotState } from './slot.ts';
 
 /** One certificate of the authority as metrics and `get roots` show it. */

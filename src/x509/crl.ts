@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { equalBytes } from '../base/bytes.ts';
+import { equalBytes, toHex } from '../base/bytes.ts';
 import { isCastellanError } from '../base/errors.ts';
 import { type Certificate, serialHex } from './certificate.ts';
 import { checkDer } from './der-gate.ts';
@@ -22,6 +22,7 @@ interface CrlFields {
   readonly thisUpdate: number;
   readonly nextUpdate: number | undefined;
   readonly authorityKeyId: Uint8Array | undefined;
+  readonly number: bigint | undefined;
   readonly serials: ReadonlySet<string>;
 }
 
@@ -32,6 +33,8 @@ export class Crl {
   readonly issuerDer: Uint8Array;
   readonly thisUpdate: number;
   readonly nextUpdate: number | undefined;
+  /** Rises with every list of its issuer; absent where the issuer does not count. */
+  readonly number: bigint | undefined;
   /** How many serials it lists. */
   readonly size: number;
   readonly #fields: CrlFields;
@@ -44,6 +47,7 @@ export class Crl {
     this.issuerDer = fields.issuerDer;
     this.thisUpdate = fields.thisUpdate;
     this.nextUpdate = fields.nextUpdate;
+    this.number = fields.number;
     this.size = fields.serials.size;
     Object.freeze(this);
   }
@@ -128,6 +132,7 @@ function readCrl(der: Uint8Array): CrlFields {
     thisUpdate,
     nextUpdate: next === undefined ? undefined : readTime(der, next),
     authorityKeyId: checkExtensions(extensions),
+    number: readCrlNumber(extensions),
     serials: revoked === undefined ? new Set() : readSerials(tbs.inside(revoked)),
   };
 }
@@ -141,6 +146,16 @@ function checkExtensions(extensions: readonly Extension[]): Uint8Array | undefin
   if (unknown !== undefined) throw malformed(`the critical extension \`${unknown.oid}\` is not known here`);
   const keyId = extensions.find(({ oid }) => oid === oids.authorityKeyId);
   return keyId === undefined ? undefined : readAuthorityKeyId(keyId.value);
+}
+
+/** A number that is not one says nothing: it does not make the list wrong. */
+function readCrlNumber(extensions: readonly Extension[]): bigint | undefined {
+  const found = extensions.find(({ oid }) => oid === oids.crlNumber);
+  if (found === undefined) return undefined;
+  const cursor = new DerCursor(found.value);
+  const digits = cursor.atEnd ? undefined : cursor.optional(tags.integer);
+  if (digits === undefined || digits.end - digits.valueStart > 20) return undefined;
+  return BigInt(`0x${toHex(found.value.subarray(digits.valueStart, digits.end))}`);
 }
 
 /** An entry with a critical extension (an indirect CRL, say) would be misread, so the list is refused. */

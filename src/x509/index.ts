@@ -10,6 +10,7 @@ export {
   type IntermediateRequest,
   type RootRequest,
 } from './build-authority.ts';
+export { buildCrl, type CrlEntry } from './build-crl.ts';
 export { buildCsr, formatCsrPem } from './build-csr.ts';
 export {
   type Certificate,
@@ -34,7 +35,7 @@ export { type LeafProfile, type LeafRequest, leafProfile } from './leaf-profile.
 export type { LintContext, LintFinding } from './lint.ts';
 export { commonNameOf, formatName } from './name.ts';
 export { type PathReason, pathReasons } from './path-reasons.ts';
-export { formatCertificatePem, formatPem } from './pem.ts';
+export { formatCertificatePem, formatCrlPem, formatPem } from './pem.ts';
 export {
   defaultKeyPolicy,
   type KeyAlgorithm,

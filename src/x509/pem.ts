@@ -82,3 +82,4 @@ export function formatPem(label: string, der: Uint8Array): string {
 }
 
 export const formatCertificatePem = (der: Uint8Array): string => formatPem('CERTIFICATE', der);
+export const formatCrlPem = (der: Uint8Array): string => formatPem('X509 CRL', der);

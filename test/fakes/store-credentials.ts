@@ -7,6 +7,8 @@ import type {
   IssuanceStore,
   JoinToken,
   JoinTokenStore,
+  LivingIdentity,
+  LivingQuery,
   RecordOutcome,
 } from '../../src/operations/ports/index.ts';
 import { storeErrors } from '../../src/operations/ports/index.ts';
@@ -71,6 +73,22 @@ export class FakeIssuances implements IssuanceStore {
 
   async findIdempotent(keyHash: string, callerSubject: string): Promise<Idempotency | undefined> {
     return this.#live(keyHash, callerSubject);
+  }
+
+  async listLiving(query: LivingQuery): Promise<readonly LivingIdentity[]> {
+    const { now, issuedUntil = Number.POSITIVE_INFINITY, issuerKeyIds, limit } = query;
+    const living = this.records.filter(
+      (r) => r.notAfter > now && r.issuedAt <= issuedUntil && (issuerKeyIds?.includes(r.issuerKeyId) ?? true),
+    );
+    const byId = Map.groupBy(living, (r) => r.spiffeId);
+    return [...byId]
+      .map(([spiffeId, all]) => ({
+        spiffeId,
+        certificates: all.length,
+        until: Math.max(...all.map((r) => r.notAfter)),
+      }))
+      .sort((a, b) => b.until - a.until || (a.spiffeId < b.spiffeId ? -1 : 1))
+      .slice(0, limit);
   }
 
   async newestIssuedAt(): Promise<number | undefined> {

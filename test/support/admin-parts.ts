@@ -1,3 +1,4 @@
+import { authorityErrors, type RotationControl } from '../../src/authority/index.ts';
 import type { Clock } from '../../src/base/clock.ts';
 import type { AdminParts } from '../../src/endpoints/admin/index.ts';
 import { RegistrationIndex } from '../../src/identity/index.ts';
@@ -16,6 +17,25 @@ const noRegistrations: RegistrationView = {
   until: Number.POSITIVE_INFINITY,
 };
 
+const nothingToDo = () => Promise.reject(authorityErrors.ROTATION_NOTHING_TO_DO());
+const unknown = (): never => {
+  throw authorityErrors.AUTHORITY_UNKNOWN();
+};
+const restingRotation: RotationControl = {
+  status: async () => ({ sequence: 3n, lines: [], verdicts: [] }),
+  next: nothingToDo,
+  start: nothingToDo,
+  pause: nothingToDo,
+  resume: nothingToDo,
+  rollback: nothingToDo,
+  force: nothingToDo,
+  keys: () => [],
+  reach: unknown,
+  taint: unknown,
+  revoke: unknown,
+  onEvent: () => ({ [Symbol.dispose]: () => undefined }),
+};
+
 /** An admin door over the store in memory, with an authority that has nothing to show. */
 export function fakeAdminParts(store: FakeStore, clock: Clock): AdminParts {
   const trustDomain = parseTrustDomain('cluster.local');
@@ -26,6 +46,7 @@ export function fakeAdminParts(store: FakeStore, clock: Clock): AdminParts {
       bundle: () => ({ trustDomain, sequence: 3n, x509Roots: [], jwtKeys: [], refreshHintSeconds: 300 }),
       roots: () => [],
       status: () => ({ kind: 'self-managed', ready: true, issuerId: 'aa', authorities: [], alarms: [] }),
+      rotation: restingRotation,
     },
     clock,
     random: new FakeRandom(),

@@ -90,6 +90,31 @@ export function describeStoreContract(name: string, open: () => Promise<StoreHar
       });
     });
 
+    describe('what still lives', () => {
+      it('is listed by identity, the one that ends last first, of one time and of some issuers', async () => {
+        const of = (spiffeId: string, notAfter: number, more = {}) => ({ spiffeId, notAfter, ...more });
+        const records = [
+          of('spiffe://cluster.local/a', 300, { issuedAt: 10 }),
+          of('spiffe://cluster.local/a', 500, { issuedAt: 20, issuerKeyId: 'bb' }),
+          of('spiffe://cluster.local/b', 400, { issuedAt: 11 }),
+          of('spiffe://cluster.local/c', 100, { issuedAt: 12 }),
+        ];
+        for (const [i, change] of records.entries())
+          await store.issuances.recordIssuance(issuanceRecord(serial(i), change), auditEvent());
+        const list = (query: object) => store.issuances.listLiving({ now: 100, limit: 10, ...query });
+        expect(await list({})).toEqual([
+          { spiffeId: 'spiffe://cluster.local/a', certificates: 2, until: 500 },
+          { spiffeId: 'spiffe://cluster.local/b', certificates: 1, until: 400 },
+        ]);
+        expect((await list({ issuedUntil: 11 })).map(({ until }) => until)).toEqual([400, 300]);
+        expect(await list({ issuerKeyIds: ['bb'] })).toEqual([
+          { spiffeId: 'spiffe://cluster.local/a', certificates: 1, until: 500 },
+        ]);
+        expect(await list({ issuerKeyIds: [] })).toEqual([]);
+        expect(await list({ limit: 1 })).toHaveLength(1);
+      });
+    });
+
     describe('nodes', () => {
       const id = 'spiffe://cluster.local/castellan/agent/join_token/web';
       const node = { id, method: 'join_token', selectors: ['join_token:aa'], agentVersion: '1' };

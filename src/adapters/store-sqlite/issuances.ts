@@ -6,6 +6,8 @@ import type {
   IssuanceQuery,
   IssuanceRecord,
   IssuanceStore,
+  LivingIdentity,
+  LivingQuery,
   RecordOutcome,
 } from '../../operations/ports/index.ts';
 import type { Reader } from './reader.ts';
@@ -83,6 +85,28 @@ export class SqliteIssuances implements IssuanceStore {
       this.#clock.now(),
     );
     return row === undefined ? undefined : readIdempotency(keyHash, callerSubject, row);
+  }
+
+  async listLiving(query: LivingQuery): Promise<readonly LivingIdentity[]> {
+    const { now, issuedUntil = Number.MAX_SAFE_INTEGER, issuerKeyIds, limit } = query;
+    const issuers = issuerKeyIds?.map(bytesOf) ?? [];
+    const signedBy =
+      issuerKeyIds === undefined ? '' : `AND issuer_key_id IN (${issuers.map(() => '?').join(', ')})`;
+    return this.#reader
+      .all(
+        `SELECT spiffe_id, count(*) AS certificates, max(not_after) AS until FROM issuance
+         WHERE not_after > ? AND issued_at <= ? ${signedBy}
+         GROUP BY spiffe_id ORDER BY until DESC, spiffe_id LIMIT ?`,
+        now,
+        issuedUntil,
+        ...issuers,
+        pageSize(limit),
+      )
+      .map((row) => ({
+        spiffeId: String(row['spiffe_id']),
+        certificates: Number(row['certificates']),
+        until: Number(row['until']),
+      }));
   }
 
   async newestIssuedAt(): Promise<number | undefined> {

@@ -1,4 +1,5 @@
 /** Every metric of the server, in one place: name, type, labels and help. The reference page is made from it. */
+import { rotationMetrics } from './metric-names-rotation.ts';
 
 export type MetricType = 'counter' | 'gauge' | 'histogram';
 
@@ -41,16 +42,7 @@ export const metricSpecs = {
     labels: ['result'],
     buckets: quick,
   },
-  castellan_ca_certificate_not_after_timestamp_seconds: {
-    type: 'gauge',
-    help: 'When a certificate of the authority ends.',
-    labels: ['role', 'state', 'serial_short'],
-  },
-  castellan_ca_certificate_not_before_timestamp_seconds: {
-    type: 'gauge',
-    help: 'When a certificate of the authority began: with its end this gives a share of its life.',
-    labels: ['role', 'state', 'serial_short'],
-  },
+  ...rotationMetrics,
   castellan_agent_attestations_total: {
     type: 'counter',
     help: 'Attestations of nodes by how they ended.',

@@ -12,18 +12,22 @@ export interface FieldFacts {
 
 export const facts = z.registry<FieldFacts>();
 
+function readDuration(text: string, context: z.RefinementCtx): Duration {
+  try {
+    return parseDuration(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'not a duration such as 90s, 15m, 24h or 30d' });
+    return z.NEVER;
+  }
+}
+
 export function duration(fallback: string) {
-  return z
-    .string()
-    .default(fallback)
-    .transform((text, context): Duration => {
-      try {
-        return parseDuration(text);
-      } catch {
-        context.addIssue({ code: 'custom', message: 'not a duration such as 90s, 15m, 24h or 30d' });
-        return z.NEVER;
-      }
-    });
+  return z.string().default(fallback).transform(readDuration);
+}
+
+/** Absent: what the rest of the settings imply. */
+export function optionalDuration() {
+  return z.string().transform(readDuration).optional();
 }
 
 export const trustDomain = z

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { addressRange, count, duration, filePath } from './field-types.ts';
+import { addressRange, count, duration, filePath, optionalDuration } from './field-types.ts';
 
 export const authority = z
   .strictObject({
@@ -12,6 +12,26 @@ export const authority = z
     intermediateTtl: duration('720h').describe('How long an intermediate lives.'),
     workloadTtl: duration('24h').describe('The lifetime of a certificate when the caller asks for none.'),
     maxWorkloadTtl: duration('2160h').describe('The longest lifetime a caller may ask for.'),
+    rotateRoots: z
+      .boolean()
+      .default(true)
+      .describe('Roots rotate by themselves before they end; off: only when an operator asks.'),
+    rootPrepareBefore: optionalDuration().describe(
+      'How long before its end the next root is published; half its life, at most 30 days or what the longest leaf needs, when absent.',
+    ),
+    rootActivateBefore: optionalDuration().describe(
+      'How long before the end of a root the next one signs; a sixth of its life, at most 7 days, when absent.',
+    ),
+    rootKeyLost: z
+      .boolean()
+      .default(false)
+      .describe('The key of the root is gone for good: start without it and replace the root.'),
+    jwtPrepareBefore: optionalDuration().describe(
+      'How long before its end the next JWT key is published; half its life, at most 30 days, when absent.',
+    ),
+    jwtActivateBefore: optionalDuration().describe(
+      'How long before the end of a JWT key the next one signs; a sixth of its life, at most 7 days, when absent.',
+    ),
     jwtKeyType: z
       .enum(['P-256', 'P-384', 'RSA-2048'])
       .default('P-256')

@@ -226,3 +226,65 @@ export interface AgentStateJson {
   readonly workloadSvids: readonly EndedJson[];
   readonly onlyHere: readonly string[];
 }
+
+export interface AuthorityKeyJson {
+  readonly authorityId: string;
+  readonly role: string;
+  readonly state: string;
+  readonly notBefore: string;
+  readonly notAfter: string;
+  readonly tainted?: string;
+  readonly revoked?: string;
+}
+
+export interface RotationPhaseJson {
+  readonly phase: string;
+  readonly state: 'done' | 'next' | 'later';
+  readonly at?: string;
+  readonly earliestAt?: string;
+  readonly what: string;
+  readonly gateIsOpen?: boolean;
+  readonly blockers: readonly {
+    readonly kind: string;
+    readonly name: string;
+    readonly why: string;
+    readonly since: string;
+    readonly until?: string;
+  }[];
+  readonly silent: readonly string[];
+}
+
+export interface RotationLineJson {
+  readonly role: string;
+  readonly phase: string;
+  readonly mode: string;
+  readonly isPaused: boolean;
+  readonly leftBehind: readonly string[];
+  readonly active?: AuthorityKeyJson;
+  readonly next?: AuthorityKeyJson;
+  readonly old: readonly AuthorityKeyJson[];
+  readonly phases: readonly RotationPhaseJson[];
+  readonly mustAcknowledge: readonly {
+    readonly name: string;
+    readonly sequence: string;
+    readonly reportedAt: string;
+  }[];
+}
+
+export interface RotationJson {
+  readonly bundleSequence: string;
+  readonly items: readonly RotationLineJson[];
+  readonly verdicts: readonly AuthorityKeyJson[];
+}
+
+export interface AuthorityVerdictJson {
+  readonly applied: boolean;
+  readonly authority: AuthorityKeyJson;
+  readonly signs: boolean;
+  readonly under: readonly AuthorityKeyJson[];
+  readonly affected: readonly {
+    readonly spiffeId: string;
+    readonly certificates: number;
+    readonly until: string;
+  }[];
+}

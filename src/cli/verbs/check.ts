@@ -1,12 +1,14 @@
 import type { AdminClient } from '../client/admin-client.ts';
 import { connect } from '../client/connect.ts';
-import type { IdentityJson, ListAnswer, RootJson, StatusJson } from '../client/types.ts';
+import type { IdentityJson, ListAnswer, RootJson, RotationJson, StatusJson } from '../client/types.ts';
 import { secondsOf } from '../frame/arguments.ts';
 import { exitCodes } from '../frame/exit-codes.ts';
 import { apiVersion } from '../frame/output.ts';
 import { formatRelative } from '../frame/times.ts';
 import type { Verb, VerbContext } from '../frame/verb.ts';
 import { printable } from '../frame/width.ts';
+import type { CheckLine } from './check-line.ts';
+import { judgeRotation } from './check-rotation.ts';
 
 interface Options {
   readonly expiringWithin?: string;
@@ -14,16 +16,6 @@ interface Options {
   readonly failOn?: string;
   readonly wait?: boolean;
   readonly timeout?: string;
-}
-
-/** One line of the check list. */
-export interface CheckLine {
-  readonly category: string;
-  readonly what: string;
-  readonly level: 'ok' | 'warning' | 'error';
-  readonly code?: string;
-  /** What to do about it. */
-  readonly hint?: string;
 }
 
 const skewLimitMs = 5_000;
@@ -84,7 +76,7 @@ export function judgeRoots(
           code: 'AUTHORITY_EXPIRES',
           hint:
             root.renewsAt === undefined
-              ? 'plug in a new one: see docs/how-to/plug-in-a-ca.md'
+              ? 'see who its successor waits for: castellan rotate plan root; a plugged-in one: docs/how-to/plug-in-a-ca.md'
               : 'it renews itself; look into the server log for why it has not',
         };
       const isLow = root.renewsAt === undefined && until - now < (until - from) * warnShare;
@@ -94,7 +86,7 @@ export function judgeRoots(
             what: name,
             level: 'warning',
             code: 'AUTHORITY_EXPIRES',
-            hint: 'plan its replacement: see docs/how-to/plug-in-a-ca.md',
+            hint: 'plan its replacement: castellan rotate plan root; a plugged-in one: docs/how-to/plug-in-a-ca.md',
           }
         : { category: 'authority', what: name, level: 'ok' };
     });
@@ -131,6 +123,7 @@ async function collect(context: VerbContext, options: Options): Promise<readonly
     { category: 'server', what: `answers at ${client.name}`, level: 'ok' },
     ...judgeStatus(status, now),
     ...judgeRoots(roots, now, seconds),
+    ...judgeRotation(await client.get<RotationJson>('/rotation'), now, seconds),
     ...(within === undefined ? [] : await judgeIdentities(client, within)),
   ];
 }

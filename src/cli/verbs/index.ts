@@ -46,9 +46,21 @@ export const verbs: readonly VerbEntry[] = [
   },
   {
     name: 'revoke',
-    summary: 'put a certificate or an identity on the deny list',
+    summary: 'put a certificate, an identity or an authority out of force',
     group: 'Certificates',
     load: async () => (await import('./revoke.ts')).revoke,
+  },
+  {
+    name: 'rotate',
+    summary: 'replace a root, an intermediate or a JWT key while everything stays valid',
+    group: 'Certificates',
+    load: async () => (await import('./rotate.ts')).rotate,
+  },
+  {
+    name: 'taint',
+    summary: 'replace everything that an authority signed',
+    group: 'Certificates',
+    load: async () => (await import('./taint.ts')).taint,
   },
   {
     name: 'apply',

@@ -1,14 +1,23 @@
 import { connect } from '../client/connect.ts';
-import type { RevocationResultJson } from '../client/types.ts';
+import type { RevocationResultJson, RotationJson } from '../client/types.ts';
 import { exitCodes } from '../frame/exit-codes.ts';
 import { formatRelative } from '../frame/times.ts';
 import { usageError } from '../frame/usage.ts';
 import type { Verb, VerbContext } from '../frame/verb.ts';
+import { condemn } from './condemn.ts';
 
 interface Options {
   readonly yes?: boolean;
   readonly lift?: boolean;
   readonly reason?: string;
+}
+
+/** Ids of authorities are hexadecimal as serials are: the server knows its own. */
+async function isAuthority(context: VerbContext, what: string): Promise<boolean> {
+  if (!/^[0-9a-f]{40}$/.test(what)) return false;
+  const { items, verdicts } = await connect(context).get<RotationJson>('/rotation');
+  const keys = items.flatMap(({ active, next, old }) => [active, next, ...old, ...verdicts]);
+  return keys.some((key) => key?.authorityId === what);
 }
 
 function targetOf(text: string): { serial: string } | { spiffeId: string } {
@@ -44,13 +53,18 @@ async function lift(context: VerbContext, target: object, what: string): Promise
 export const revoke: Verb = {
   configure: (command, frame) => {
     command
-      .argument('<serial-or-id>', 'a serial number, or a SPIFFE ID for all of its certificates')
+      .argument(
+        '<what>',
+        'a serial number, a SPIFFE ID for all of its certificates, or the id of an authority',
+      )
       .option('--yes', 'do it; without, only say what would happen')
       .option('--reason <text>', 'why: kept in the audit log')
       .option('--lift', 'take it off the deny list again')
       .addHelpText('after', '\nExit code 1: a dry run was shown and nothing was changed.')
       .action(
         frame.action<Options>(async (context, [what = ''], options) => {
+          if (options.lift !== true && (await isAuthority(context, what)))
+            return condemn(context, { authorityId: what, verdict: 'revoke' }, options);
           const target = targetOf(what);
           if (options.lift === true) {
             if (options.yes !== true) throw usageError('--lift needs --yes');

@@ -10,6 +10,7 @@ import { declareSettings, readSettings } from '../frame/settings-flags.ts';
 import { openLogger, starting, stopped } from '../frame/start.ts';
 import { formatRelative } from '../frame/times.ts';
 import type { Verb, VerbContext } from '../frame/verb.ts';
+import { demoRotation } from './demo-rotation.ts';
 import { grouped } from './nouns.ts';
 
 type Started = RunningServer & { readonly isNew: boolean };
@@ -62,12 +63,17 @@ export const up: Verb = {
   configure: (command, frame) => {
     declareSettings(command);
     command
+      .option(
+        '--demo-rotation',
+        'show a root being replaced under load, on a server of its own; about two minutes',
+      )
       .addHelpText(
         'after',
         '\nMakes an authority in an empty state directory, and starts the one that is there otherwise.',
       )
       .action(
         frame.action<Record<string, unknown>>(async (context, _args, options) => {
+          if (options.demoRotation === true) return demoRotation(context, options);
           const { io, out, signal } = context;
           const loaded = readSettings(io, options);
           const logger = openLogger(context, loaded);

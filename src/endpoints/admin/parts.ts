@@ -1,3 +1,4 @@
+import type { Authority } from '../../authority/index.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import type { AgentReports } from '../../operations/agents/index.ts';
@@ -49,7 +50,7 @@ export interface BackupCopy {
 /** What the admin door calls. Each member is a port or one verb; the composition root joins them. */
 export interface AdminParts {
   readonly store: Store;
-  readonly authority: AuthorityView;
+  readonly authority: AuthorityView & Pick<Authority, 'rotation'>;
   readonly clock: Clock;
   readonly random: Random;
   /** The policy in force; undefined before the first snapshot. */

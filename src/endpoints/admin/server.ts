@@ -14,6 +14,7 @@ import { identityRoutes } from './routes/identities.ts';
 import { operationRoutes } from './routes/operation.ts';
 import { resourceRoutes } from './routes/resources.ts';
 import { revocationRoutes } from './routes/revocations.ts';
+import { rotationRoutes } from './routes/rotation.ts';
 import { simulationRoutes } from './routes/simulations.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { trustRoutes } from './routes/trust.ts';
@@ -24,6 +25,7 @@ export function adminRoutes(parts: AdminParts): readonly AdminRoute[] {
   return [
     ...identityRoutes(parts),
     ...trustRoutes(parts),
+    ...rotationRoutes(parts),
     ...certificateRoutes(parts),
     ...revocationRoutes(parts),
     ...tokenRoutes(parts),

@@ -13,6 +13,7 @@ async function serverWith(readiness: HealthCheck[]) {
     readiness,
     liveness: [{ name: 'event-loop', check: () => ({ ok: true }) }],
     version: { version: '1.2.3' },
+    revocationLists: () => [{ issuerId: 'ab12', der: Uint8Array.of(0x30, 0) }],
   });
 }
 
@@ -66,5 +67,16 @@ describe('the observability door', () => {
     for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'] as const)
       for (const url of ['/metrics', '/readyz', '/version', '/debug/pprof'])
         expect((await server.inject({ method, url })).statusCode).toBe(404);
+  });
+
+  it('gives out revocation lists: all as PEM, one as DER', async () => {
+    const server = await serverWith([well]);
+    expect((await server.inject('/crl')).body).toBe(
+      '-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n',
+    );
+    const one = await server.inject('/crl/ab12.crl');
+    expect([one.statusCode, one.headers['content-type']]).toEqual([200, 'application/pkix-crl']);
+    expect([...one.rawPayload]).toEqual([0x30, 0]);
+    expect((await server.inject('/crl/ff.crl')).statusCode).toBe(404);
   });
 });

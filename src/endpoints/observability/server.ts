@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { checkHealth, type HealthCheck, type HealthReport } from '../../operations/check-health.ts';
 import { type HttpServerOptions, httpServer } from '../../wire/http/server.ts';
+import { formatCrlPem } from '../../x509/index.ts';
 
 /** What the telemetry adapter offers a scraper. */
 export interface MetricsText {
@@ -16,6 +17,8 @@ export interface ObservabilityParts {
   /** About this process alone, never about what it depends on. */
   readonly liveness: readonly HealthCheck[];
   readonly version: Readonly<Record<string, string>>;
+  /** What each issuer takes back, DER; public by nature. Agents have none. */
+  readonly revocationLists?: () => readonly { readonly issuerId: string; readonly der: Uint8Array }[];
 }
 
 /** 15014: metrics, probes and version, on a listener of their own (O14). It has no route that changes anything. */
@@ -27,6 +30,16 @@ export async function observabilityServer(parts: ObservabilityParts): Promise<Fa
   server.get('/livez', probe('livez', parts.liveness));
   server.get('/readyz', probe('readyz', parts.readiness));
   server.get('/version', () => parts.version);
+  server.get('/crl', async (_request, reply) => {
+    const pem = (parts.revocationLists?.() ?? []).map(({ der }) => formatCrlPem(der));
+    return reply.type('application/x-pem-file').send(pem.join(''));
+  });
+  server.get<{ Params: { name: string } }>('/crl/:name', async (request, reply) => {
+    const wanted = request.params.name.replace(/\.crl$/, '');
+    const found = (parts.revocationLists?.() ?? []).find(({ issuerId }) => issuerId === wanted);
+    if (found === undefined) return reply.callNotFound();
+    return reply.type('application/pkix-crl').send(Buffer.from(found.der));
+  });
   return server;
 }
 

@@ -32,6 +32,8 @@ export class AgentSync implements Disposable {
       parts.registrations.watch(changed),
       parts.authority.onBundleChange(changed),
       parts.authority.onIssuerChange(changed),
+      parts.authority.onCrlChange(changed),
+      parts.authority.onVerdictChange(changed),
       parts.federated.watch(changed),
       parts.revocations.watch(changed),
       parts.policy.watch(changed),

@@ -82,16 +82,11 @@ function same<T>(before: SyncPart<T> | undefined, now: SyncPart<T>): SyncPart<T>
 }
 
 function revocationsNow({ authority, revocations }: AgentSyncParts): RevocationContent {
-  const ofState = (state: string) =>
-    authority
-      .status()
-      .authorities.filter((one) => (one.state as string) === state)
-      .map(({ authorityId }) => authorityId)
-      .sort();
+  const { tainted, revoked } = authority.verdicts();
   const denied = revocations.current();
   return {
-    taintedKeyIds: ofState('tainted'),
-    revokedKeyIds: ofState('revoked'),
+    taintedKeyIds: [...tainted].sort(),
+    revokedKeyIds: [...revoked].sort(),
     deniedSerials: denied.flatMap(({ serial }) => serial ?? []).sort(),
     deniedSpiffeIds: denied.flatMap(({ spiffeId }) => spiffeId ?? []).sort(),
   };

@@ -54,6 +54,22 @@ export interface IssuancePage {
   readonly cursor?: string | undefined;
 }
 
+export interface LivingQuery {
+  readonly now: number;
+  /** Only certificates issued at this instant or before. */
+  readonly issuedUntil?: number | undefined;
+  /** Only what these signed: lower hex of subject key ids. */
+  readonly issuerKeyIds?: readonly string[] | undefined;
+  readonly limit: number;
+}
+
+export interface LivingIdentity {
+  readonly spiffeId: string;
+  readonly certificates: number;
+  /** When the last of them ends. */
+  readonly until: number;
+}
+
 export interface IssuanceStore {
   /**
    * Record, DER, audit entry and idempotency row in one transaction; resolves only after the commit is synced (G1).
@@ -70,6 +86,8 @@ export interface IssuanceStore {
   list(query?: IssuanceQuery): Promise<IssuancePage>;
   /** The live row of that key and caller, to answer a retry before signing anything. */
   findIdempotent(keyHash: string, callerSubject: string): Promise<Idempotency | undefined>;
+  /** What still lives at `now`, by SPIFFE ID, the one that ends last first. */
+  listLiving(query: LivingQuery): Promise<readonly LivingIdentity[]>;
   /** For the clock guard (G8). */
   newestIssuedAt(): Promise<number | undefined>;
   count(): Promise<number>;
