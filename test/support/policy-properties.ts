@@ -19,7 +19,14 @@ import {
 } from './naive/from-engine.ts';
 import type { PlainPolicy } from './naive/model.ts';
 import { requests, resources, settings } from './policy-arbitraries.ts';
-import { wideRequests, wideResources, wideSettings } from './wide-arbitraries.ts';
+import {
+  manyPatterns,
+  oddPath,
+  requestOfLetters,
+  wideRequests,
+  wideResources,
+  wideSettings,
+} from './wide-arbitraries.ts';
 
 /** One set of policies is put many requests: compiling is the larger part of the work. */
 const requestsPerPolicies = 10;
@@ -78,6 +85,45 @@ function enforced(policy: PlainPolicy): PlainPolicy {
   const action = (policy.spec as { readonly action?: string }).action;
   if (action !== 'ALLOW' && action !== 'DENY') return policy;
   return { ...policy, metadata: { ...policy.metadata, annotations: {} } };
+}
+
+/** The same about request targets of odd pieces, at every level of normalisation. */
+export function pathsAreReadAsTheNaiveEvaluatorReadsThem(paths: number): void {
+  fc.assert(
+    fc.property(oddPath, requests, wideSettings, (path, base, engine) => {
+      const http = { method: 'GET', path, authority: 'cart.shop', headers: new Map() };
+      const request = { ...base, http, tokens: [], connection: { ...base.connection, alpn: undefined } };
+      const decision = evaluate(compile([], engine), request);
+      const naive = decideNaively([], engine, request);
+      expect([decision.stage, decision.path]).toEqual([
+        naive.stage,
+        decision.stage === 'normalisation' ? decision.path : naive.path,
+      ]);
+    }),
+    { numRuns: paths },
+  );
+}
+
+/** The same about many patterns at once, where the engine looks values up in sets, tries and an index. */
+export function patternsAreFoundAsTheNaiveEvaluatorFindsThem(policies: number): void {
+  fc.assert(
+    fc.property(
+      manyPatterns,
+      fc.array(requestOfLetters, { minLength: requestsPerPolicies, maxLength: requestsPerPolicies }),
+      fc.boolean(),
+      (given, asked, strict) => {
+        const engine = { strict, skipTrustDomainValidation: true };
+        const snapshot = compile([given], engine);
+        const plain = [policyFromEngine(given)];
+        for (const request of asked) {
+          const { outcome, stage, policyId } = evaluate(snapshot, request);
+          const naive = decideNaively(plain, engine, request);
+          expect([outcome, stage, policyId]).toEqual([naive.outcome, naive.stage, naive.policy]);
+        }
+      },
+    ),
+    { numRuns: policies },
+  );
 }
 
 /** `explain` decides as `evaluate`, its traces lead there, and every suggestion, applied, changes the outcome. */

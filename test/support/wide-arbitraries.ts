@@ -3,6 +3,7 @@
  * proxies, targets, several providers, tokens at several places, certificates that are not good.
  */
 import fc from 'fast-check';
+import { emptyOperation, emptySource } from '../../src/policy/explain/change-policy.ts';
 import type {
   AuthzRequest,
   CompilableResource,
@@ -12,6 +13,7 @@ import type {
   TokenResult,
   WorkloadFacts,
 } from '../../src/policy/index.ts';
+import { SpiffeId } from '../../src/spiffe/index.ts';
 import { requests, resources, settings, workloads } from './policy-arbitraries.ts';
 
 const paths = [
@@ -230,3 +232,68 @@ export const wideRequests: fc.Arbitrary<AuthzRequest> = fc
       destination: r.destination,
     };
   });
+
+/** Request targets of pieces that normalisation treats in its several ways. */
+export const oddPath: fc.Arbitrary<string> = fc
+  .array(
+    fc.constantFrom(...['/', '//', '/.', '/..', '.', 'a', 'B', ';x', '?q', '#f', '\\', '*'], ...escapes()),
+    { maxLength: 9 },
+  )
+  .map((pieces) => `/${pieces.join('')}`);
+
+function escapes(): readonly string[] {
+  return ['%2e', '%2E', '%2f', '%2F', '%5c', '%61', '%7e', '%20', '%c3%a9', '%c0', '%zz', '%252f', '%00'];
+}
+
+/** Patterns and texts over so few letters that they meet, in such numbers that sets and tries are at work. */
+const letters = (alphabet: readonly string[]) =>
+  fc.array(fc.constantFrom(...alphabet), { minLength: 1, maxLength: 5 }).map((list) => list.join(''));
+const pattern = letters(['a', 'a', 'b', 'b', '/', '.', '*']);
+const rule = fc
+  .record({
+    hosts: fc.array(pattern, { maxLength: 9 }),
+    paths: fc.array(
+      pattern.map((text) => `/${text}`),
+      { maxLength: 9 },
+    ),
+    methods: fc.array(letters(['A', 'B', '*']), { maxLength: 3 }),
+    principals: fc.array(pattern, { maxLength: 9 }),
+    sni: fc.array(pattern, { maxLength: 9 }),
+  })
+  .map(({ sni, principals, ...operation }) => ({
+    from: principals.length === 0 ? [] : [{ ...emptySource, principals: principals.map((p) => `td/${p}`) }],
+    to: [{ ...emptyOperation, ports: ['80'], ...operation }],
+    when: sni.length === 0 ? [] : [{ key: 'connection.sni', values: sni, notValues: [] }],
+  }));
+
+export const manyPatterns: fc.Arbitrary<CompilableResource> = fc
+  .record({
+    action: fc.constantFrom('ALLOW', 'DENY'),
+    rules: fc.array(rule, { minLength: 1, maxLength: 25 }),
+  })
+  .map(({ action, rules }) => ({
+    kind: 'AuthorizationPolicy' as const,
+    metadata: { namespace: 'shop', name: 'many' },
+    spec: { action, rules },
+  }));
+
+export const requestOfLetters: fc.Arbitrary<AuthzRequest> = fc
+  .record({
+    host: letters(['a', 'b', 'A', '.']),
+    path: letters(['a', 'b', '/']),
+    method: letters(['A', 'B']),
+    segments: fc.array(letters(['a', 'b', '.']), { minLength: 1, maxLength: 2 }),
+    sni: letters(['a', 'b', '.']),
+  })
+  .map(({ host, path, method, segments, sni }) => ({
+    connection: {
+      tls: 'mutual' as const,
+      peer: SpiffeId.tryParse(`spiffe://td/${segments.join('/')}`),
+      alpn: 'istio-h2',
+      sni,
+      destinationPort: 80,
+    },
+    http: { method, path: `/${path}`, authority: host, headers: new Map() },
+    tokens: [],
+    destination: workloads[0] as WorkloadFacts,
+  }));

@@ -4,6 +4,8 @@ import {
   differencesHold,
   engineDecidesAsTheNaiveEvaluator,
   explanationsHold,
+  pathsAreReadAsTheNaiveEvaluatorReadsThem,
+  patternsAreFoundAsTheNaiveEvaluatorFindsThem,
   smallDifferencesHold,
 } from '../support/policy-properties.ts';
 
@@ -13,6 +15,18 @@ describe('the policy engine', () => {
   it(
     'decides 10,000 random requests as the naive evaluator does',
     () => engineDecidesAsTheNaiveEvaluator(10_000),
+    patience,
+  );
+
+  it(
+    'reads 10,000 odd request targets as the naive evaluator does',
+    () => pathsAreReadAsTheNaiveEvaluatorReadsThem(10_000),
+    patience,
+  );
+
+  it(
+    'finds the rule among many patterns that the naive evaluator finds',
+    () => patternsAreFoundAsTheNaiveEvaluatorFindsThem(2_000),
     patience,
   );
 

@@ -1,7 +1,14 @@
 import { describe, it } from 'vitest';
-import { engineDecidesAsTheNaiveEvaluator } from '../../../test/support/policy-properties.ts';
+import {
+  engineDecidesAsTheNaiveEvaluator,
+  pathsAreReadAsTheNaiveEvaluatorReadsThem,
+  patternsAreFoundAsTheNaiveEvaluatorFindsThem,
+} from '../../../test/support/policy-properties.ts';
 
-describe('evaluate', () => {
-  it('decides as a second evaluator does, which was written from the semantics alone', () =>
-    engineDecidesAsTheNaiveEvaluator(1_000));
+describe('evaluate, beside a second evaluator that was written from the semantics alone', () => {
+  it('decides the same', () => engineDecidesAsTheNaiveEvaluator(100));
+
+  it('reads paths the same', () => pathsAreReadAsTheNaiveEvaluatorReadsThem(100));
+
+  it('finds the same rule among many patterns', () => patternsAreFoundAsTheNaiveEvaluatorFindsThem(100));
 });
