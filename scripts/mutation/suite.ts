@@ -19,7 +19,14 @@ import {
 } from '../../test/support/naive/from-engine.ts';
 import { VectorTokens } from '../../test/support/policy-vector-tokens.ts';
 import { type PolicyVectorFile, readVectors } from '../../test/support/policy-vectors.ts';
-import { wideRequests, wideResources, wideSettings } from '../../test/support/wide-arbitraries.ts';
+import {
+  manyPatterns,
+  oddPath,
+  requestOfLetters,
+  wideRequests,
+  wideResources,
+  wideSettings,
+} from '../../test/support/wide-arbitraries.ts';
 
 /** One piece of the suite: true when all is as it should be. */
 export interface Unit {
@@ -81,16 +88,39 @@ interface Sample {
 
 export function randomUnits(count: number, seed: number): readonly Unit[] {
   if (count === 0) return [];
-  const sample = fc.record({
+  const ten = { minLength: 10, maxLength: 10 };
+  const wide = fc.record({
     given: wideResources,
     engine: wideSettings,
-    requests: fc.array(wideRequests, { minLength: 10, maxLength: 10 }),
+    requests: fc.array(wideRequests, ten),
   });
-  return fc.sample(sample, { numRuns: count, seed }).map(({ given, engine, requests }, i) => {
+  const patterns = fc.record({
+    given: manyPatterns.map((policy) => [policy]),
+    engine: fc.boolean().map((strict) => ({ strict, skipTrustDomainValidation: true })),
+    requests: fc.array(requestOfLetters, ten),
+  });
+  const paths = fc.record({
+    given: fc.constant([]),
+    engine: wideSettings,
+    requests: fc.array(fc.tuple(wideRequests, oddPath).map(withPath), ten),
+  });
+  const samples = [wide, patterns, paths].flatMap((arbitrary) =>
+    fc.sample<{
+      given: readonly CompilableResource[];
+      engine: EngineSettings;
+      requests: readonly AuthzRequest[];
+    }>(arbitrary, { numRuns: Math.ceil(count / 3), seed }),
+  );
+  return samples.map(({ given, engine, requests }, i) => {
     const plain = given.map(policyFromEngine);
     const asked = requests.map((request) => ({ request, wanted: wantedOf(plain, engine, request) }));
     return { name: `random ${i}`, isVector: false, holds: () => sampleHolds({ given, engine, asked }) };
   });
+}
+
+function withPath([request, path]: readonly [AuthzRequest, string]): AuthzRequest {
+  const { http } = request;
+  return http === undefined ? request : { ...request, http: { ...http, method: 'GET', path } };
 }
 
 function wantedOf(

@@ -74,7 +74,7 @@ function outcomeOf(
   { outcome, reason, stage, policy, status }: ReturnType<PolicyVectorFile['vectors'][number]['expect']>,
   decision: ReturnType<typeof evaluate>,
 ): readonly string[] {
-  const nothing = { audit: undefined, body: undefined, detail: undefined, headers: undefined, path: undefined };
+  const nothing = { grpcStatus: undefined, audit: undefined, body: undefined, detail: undefined, headers: undefined, path: undefined };
   const rest = { forwards: undefined, setHeaders: undefined, removeHeaders: undefined, wouldHave: undefined };
   return findProblems({ outcome, reason, stage, policy, status, ...nothing, ...rest }, decision);
 }

@@ -32,6 +32,8 @@ export interface Expectation {
   readonly policy: string | undefined;
   readonly audit: string | undefined;
   readonly status: number | undefined;
+  /** The same for a gRPC client. */
+  readonly grpcStatus: number | undefined;
   readonly body: string | undefined;
   /** Envoy's response code detail. */
   readonly detail: string | undefined;

@@ -43,6 +43,7 @@ export function findProblems(expect: Expectation, decision: Decision, sent?: str
   check('policy', expect.policy, decision.policyId ?? 'none');
   check('audit', expect.audit, decision.auditPolicyId ?? 'none');
   check('status', expect.status, decision.effects.response?.status);
+  check('gRPC status', expect.grpcStatus, decision.effects.response?.grpcStatus);
   check('body', expect.body, decision.effects.response?.body);
   check('detail', expect.detail, decision.effects.response?.detail);
   for (const [name, value] of expect.headers ?? [])

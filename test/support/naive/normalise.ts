@@ -61,6 +61,7 @@ export function readHead(http: PlainHttp, mesh: PlainMesh): string | undefined {
   if (path.startsWith('/')) return normalisePath(path, mesh);
   if (method === 'CONNECT') return path === '' || path === host ? '' : undefined;
   if (path === '*') return method === 'OPTIONS' ? '*' : undefined;
+  if (path.length > 8192) return undefined;
   const absolute = /^https?:\/\/([^/?#]*)(.*)$/is.exec(path);
   if (absolute === null || absolute[1]?.toLowerCase() !== host.toLowerCase()) return undefined;
   const rest = absolute[2] ?? '';
