@@ -16,6 +16,7 @@ import {
   renewNode,
   TrustBundles,
 } from '../operations/agents/index.ts';
+import { type ShippedDecisions, takeShippedDecisions } from '../operations/decisions/index.ts';
 import { RateLimiter } from '../operations/limits/rate-limiter.ts';
 import type { RegistrationView } from '../operations/registrations.ts';
 import type { Environment } from './environment.ts';
@@ -30,6 +31,7 @@ export interface Agents {
   readonly authenticate: (evidence: Evidence, signal: AbortSignal) => Promise<AgentCaller>;
   readonly renew: (agent: AgentCaller, request: RenewNodeRequest) => Promise<readonly Uint8Array[]>;
   readonly mint: (agent: AgentCaller, request: MintJwtSvidRequest) => Promise<MintedJwtSvid>;
+  readonly takeDecisions: (agent: AgentCaller, shipped: ShippedDecisions) => void;
   readonly sync: AgentSync;
   readonly reports: AgentReports;
   readonly registrations: () => RegistrationView;
@@ -92,6 +94,7 @@ export async function openAgents(parts: AgentsParts): Promise<Agents> {
     authenticate: (evidence, signal) => authenticateAgent(gate, evidence, signal),
     renew: (agent, request) => renewNode(renewal, agent, request),
     mint: (agent, request) => mintJwtSvid(minting, agent, request),
+    takeDecisions: (agent, shipped) => takeShippedDecisions(store.decisions, agent.id.uri, shipped),
     sync,
     reports,
     registrations: minting.registrations,
@@ -133,9 +136,3 @@ function sampleAgents(metrics: Metrics, { store }: State, reports: AgentReports)
       set('castellan_agents', nodes.filter((node) => node.state === state).length, { state });
   });
 }
-
-/** Until there is one: agents get no policy. */
-export const noPolicyForAgents: PolicyForAgents = {
-  current: () => undefined,
-  watch: () => ({ [Symbol.dispose]: () => undefined }),
-};

@@ -43,8 +43,8 @@ export function countCustom(
     metrics.observe('castellan_authz_custom_duration_seconds', durationMs / 1000, { provider });
 }
 
-export function sampleChecks(metrics: Metrics, feed: PolicyFeed, keys: RequestKeys): void {
-  metrics.sample((set) => {
+export function sampleChecks(metrics: Metrics, feed: PolicyFeed, keys: RequestKeys): Disposable {
+  return metrics.sample((set) => {
     const { storeRevision, failures, activations, compileMs } = feed.status();
     const policy = feed.current();
     set('castellan_policy_generation', Number(storeRevision ?? -1n));

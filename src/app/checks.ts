@@ -6,7 +6,7 @@ import { type EnforcerSource, Enforcers } from '../operations/enforcers.ts';
 import { KeySetRelay } from '../operations/policy-content/index.ts';
 import type { KeySetPlace, PolicyFeed, PolicySettings } from '../operations/policy-snapshot/index.ts';
 import { outboundClient } from '../wire/outbound/index.ts';
-import { ownAddresses } from './custom-providers.ts';
+import { ownAddresses, providerSettings } from './custom-providers.ts';
 import { type Deciding, openDeciding } from './deciding.ts';
 import type { Environment } from './environment.ts';
 import { outboundAllow } from './outbound-allow.ts';
@@ -36,12 +36,14 @@ export async function openChecks(parts: ChecksParts): Promise<Checks> {
   const { store, authority } = state;
   const relay = new KeySetRelay(keyFetchers(settings, environment), environment.clock);
   const deciding = await openDeciding({
-    settings,
     environment,
     metrics,
     stack,
     resources: store.resources,
     policySettings: policySettings(settings),
+    providers: providerSettings(settings),
+    allow: outboundAllow(settings),
+    sampleAllows: settings.decisions.sampleAllows,
     trust: peerTrust(authority, stack),
     revocations: store.revocations,
     bindings: proxyBindings(settings),

@@ -1,5 +1,6 @@
-import { CustomProviders } from '../adapters/custom-provider/index.ts';
+import { CustomProviders, type ProviderSettings } from '../adapters/custom-provider/index.ts';
 import type { Metrics } from '../adapters/telemetry/index.ts';
+import type { Cidr } from '../base/ip.ts';
 import type { KeySetFetcher } from '../jwt/index.ts';
 import {
   CheckRequest,
@@ -20,19 +21,20 @@ import {
 } from '../operations/policy-snapshot/index.ts';
 import type { DecisionRing, ResourceReader } from '../operations/ports/index.ts';
 import { countChecks, countCustom, sampleChecks } from './check-metrics.ts';
-import { providerSettings } from './custom-providers.ts';
 import type { Environment } from './environment.ts';
-import { outboundAllow } from './outbound-allow.ts';
-import type { Settings } from './settings/index.ts';
 
 /** Everything that deciding needs, wherever it is done: in the server, in a worker of it, at a node. */
 export interface DecidingParts {
-  readonly settings: Pick<Settings, 'policy' | 'outbound' | 'decisions'>;
   readonly environment: Environment;
   readonly metrics: Metrics;
   readonly stack: AsyncDisposableStack;
   readonly resources: ResourceReader;
   readonly policySettings: PolicySettings;
+  readonly providers: ReadonlyMap<string, ProviderSettings>;
+  /** D15: addresses that may be reached although they are local or private. */
+  readonly allow: readonly Cidr[];
+  /** The share of allowed requests that is recorded. */
+  readonly sampleAllows: number;
   readonly trust: PeerTrust;
   readonly revocations: { isRevoked(serial: string | undefined, spiffeId: string): boolean };
   readonly bindings: ProxyBindings;
@@ -54,12 +56,11 @@ const stopwatch = () => performance.now();
 
 /** The verb behind every door for proxies, fed by resources from wherever they are. */
 export async function openDeciding(parts: DecidingParts): Promise<Deciding> {
-  const { settings, environment, metrics, stack, fetcherFor, keeping } = parts;
+  const { environment, metrics, stack, fetcherFor, keeping, allow } = parts;
   const { clock, random } = environment;
   const logger = environment.logger.scoped('authz');
   const keys = stack.use(new RequestKeys({ fetcherFor, keeping, clock, logger }));
-  const allow = outboundAllow(settings);
-  const providers = stack.use(new CustomProviders({ settings: providerSettings(settings), allow, clock }));
+  const providers = stack.use(new CustomProviders({ settings: parts.providers, allow, clock }));
   const feed = stack.use(
     await PolicyFeed.open({
       store: parts.resources,
@@ -93,15 +94,15 @@ export async function openDeciding(parts: DecidingParts): Promise<Deciding> {
     random,
     logger,
   });
-  sampleChecks(metrics, feed, keys);
+  stack.use(sampleChecks(metrics, feed, keys));
   return { verb, feed, keys };
 }
 
-function observerOf({ settings, environment, metrics, ring }: DecidingParts): DecisionObserver {
+function observerOf({ sampleAllows, environment, metrics, ring }: DecidingParts): DecisionObserver {
   const recorder = new DecisionRecorder({
     ring,
     logger: environment.logger.scoped('authz.decision'),
-    sampleAllows: settings.decisions.sampleAllows,
+    sampleAllows,
   });
   return {
     decided(check) {

@@ -4,8 +4,12 @@ import { readSecretFile, type Settings } from './settings/index.ts';
 
 export const listenerNames = ['ext-authz', 'ext-authz-http'] as const;
 
+export function proxyBindings(settings: Settings): ProxyBindings {
+  return new ProxyBindings(bindingList(settings));
+}
+
 /** D20: the bindings of the settings; a local listener that none of them names is bound to every workload. */
-export function proxyBindings({ proxies }: Settings): ProxyBindings {
+export function bindingList({ proxies }: Settings): readonly ProxyBinding[] {
   const written = proxies.map(
     ({ name, identity, tokenFile, listener, destinations, trustProxyPrincipal }): ProxyBinding => ({
       name,
@@ -24,5 +28,5 @@ export function proxyBindings({ proxies }: Settings): ProxyBindings {
   const local = listenerNames
     .filter((listener) => !named.has(listener))
     .map((listener): ProxyBinding => ({ name: listener, listener, trustProxyPrincipal: false }));
-  return new ProxyBindings([...written, ...local]);
+  return [...written, ...local];
 }

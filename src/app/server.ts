@@ -9,7 +9,7 @@ import type { DirectorySource } from '../operations/policy-directory/index.ts';
 import type { Store } from '../operations/ports/index.ts';
 import type { GrpcLimits } from '../wire/grpc/limits.ts';
 import { openAdminDoors, portOf } from './admin.ts';
-import { type Agents, noPolicyForAgents, openAgents } from './agents.ts';
+import { type Agents, openAgents } from './agents.ts';
 import { type CheckDoors, openCheckDoors } from './check-doors.ts';
 import { type Checks, openChecks } from './checks.ts';
 import { type CsrListeners, openCsrListeners } from './csr-listeners.ts';
@@ -20,6 +20,7 @@ import { type Issuing, openIssuing } from './issuing.ts';
 import { sampleKeySets, sampleRotation, sampleState } from './metric-sources.ts';
 import { authorityTrust, peerJudge } from './peer-judge.ts';
 import { openPolicyDirectory } from './policy-directory.ts';
+import { agentEnforcers, openPolicyForAgents } from './policy-for-agents.ts';
 import { readinessChecks } from './readiness.ts';
 import { recordServing } from './record-serving.ts';
 import { followRotation } from './rotation.ts';
@@ -130,9 +131,10 @@ async function openCore(options: ServerOptions, stack: AsyncDisposableStack): Pr
   const issuing = await openIssuing({ settings, environment, state, metrics, stack });
   const directory = await openPolicyDirectory({ settings, environment, state, metrics, stack });
   const checks = await openChecks({ settings, environment, state, metrics, stack });
-  const policy = noPolicyForAgents;
+  const policy = await openPolicyForAgents({ settings, environment, state, checks, stack });
   const agents = await openAgents({ settings, environment, state, issuing, metrics, policy, stack });
   await followRotation(state, { environment, reports: agents.reports }, stack);
+  checks.enforcers.add(agentEnforcers(agents.reports));
   const lifecycle = { isDraining: false };
   const readiness = readinessChecks({
     state,

@@ -13,6 +13,7 @@ import {
   MintJwtSvidResponseSchema,
   RenewNodeRequestSchema,
   RenewNodeResponseSchema,
+  ShipDecisionsRequestSchema,
   SyncRequestSchema,
   type SyncResponse,
   SyncResponseSchema,
@@ -89,6 +90,19 @@ export class AgentClient implements Disposable {
           if (answer === undefined) reject(error ?? new Error('no answer'));
           else resolve(answer);
         },
+      );
+    });
+  }
+
+  ship(recordsJson: readonly Uint8Array[], dropped = 0): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#client.makeUnaryRequest(
+        `${service}/ShipDecisions`,
+        (message: MessageShape<typeof ShipDecisionsRequestSchema>) =>
+          Buffer.from(toBinary(ShipDecisionsRequestSchema, message)),
+        (bytes) => bytes,
+        create(ShipDecisionsRequestSchema, { recordsJson: [...recordsJson], dropped: BigInt(dropped) }),
+        (error) => (error ? reject(error) : resolve()),
       );
     });
   }

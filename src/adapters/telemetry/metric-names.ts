@@ -238,6 +238,16 @@ export const metricSpecs = {
     help: 'Decision records that workers dropped in a flood.',
     labels: [],
   },
+  castellan_policy_age_seconds: {
+    type: 'gauge',
+    help: 'At an agent that decides: how long its server has not been heard.',
+    labels: [],
+  },
+  castellan_decisions_waiting: {
+    type: 'gauge',
+    help: 'At an agent that decides: records that the server has not taken yet.',
+    labels: [],
+  },
   castellan_policy_compile_seconds: {
     type: 'gauge',
     help: 'How long the last compilation took, pauses included.',

@@ -46,7 +46,7 @@ type AnyMetric = Counter | Gauge | Histogram;
 export class Metrics {
   readonly #registry = new Registry();
   readonly #byName = new Map<string, AnyMetric>();
-  readonly #sources: MetricSource[] = [];
+  readonly #sources = new Set<MetricSource>();
   readonly #sampled = new Set<string>();
   readonly #members: MemberSource[] = [];
 
@@ -80,9 +80,10 @@ export class Metrics {
     (this.#byName.get(name) as Histogram).observe({ ...labels }, seconds);
   }
 
-  /** Adds a source that is asked at every scrape. */
-  sample(source: MetricSource): void {
-    this.#sources.push(source);
+  /** Adds a source that is asked at every scrape until it is disposed of. */
+  sample(source: MetricSource): Disposable {
+    this.#sources.add(source);
+    return { [Symbol.dispose]: () => void this.#sources.delete(source) };
   }
 
   csrReceived(): void {

@@ -4,13 +4,14 @@ import { fileURLToPath } from 'node:url';
 import type { Metrics } from '../../adapters/telemetry/index.ts';
 import type { ServingCertificate } from '../../authority/index.ts';
 import { sleep } from '../../base/clock.ts';
-import { type DenyContent, PolicyRollout, type TrustContent } from '../../operations/policy-content/index.ts';
+import { PolicyRollout } from '../../operations/policy-content/index.ts';
 import type { KeySetPlace } from '../../operations/policy-snapshot/index.ts';
 import type { Checks } from '../checks.ts';
 import type { Environment } from '../environment.ts';
 import { appErrors } from '../errors.ts';
 import type { Settings } from '../settings/index.ts';
 import type { State } from '../state.ts';
+import { deniedOf, trustOf } from '../trust-content.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { WorkerHandle } from './worker-handle.ts';
 
@@ -50,13 +51,13 @@ export class WorkerPool {
     const { clock, logger } = parts.environment;
     const { store, authority } = parts.state;
     this.#rollout = new PolicyRollout(store.resources, { clock, logger: logger.scoped('workers') });
-    const trust = () => this.#tellAll({ kind: 'trust', trust: trustOf(parts.state) });
+    const trust = () => this.#tellAll({ kind: 'trust', trust: trustOf(authority) });
     this.#subscriptions = [
       this.#rollout,
       parts.checks.enforcers.add(this.#rollout),
       authority.onBundleChange(trust),
       authority.onIssuerChange(trust),
-      store.revocations.watch(() => this.#tellAll({ kind: 'denied', denied: deniedOf(parts.state) })),
+      store.revocations.watch(() => this.#tellAll({ kind: 'denied', denied: deniedOf(store.revocations) })),
       parts.serving.onChange((serving) => this.#tellAll({ kind: 'serving', serving })),
     ];
     parts.metrics.member(
@@ -142,8 +143,8 @@ export class WorkerPool {
         kind: 'start',
         settings: this.#settings,
         serving: serving.current(),
-        trust: trustOf(state),
-        denied: deniedOf(state),
+        trust: trustOf(state.authority),
+        denied: deniedOf(state.store.revocations),
         resources: await resources.list(),
         revision,
       });
@@ -222,23 +223,6 @@ export class WorkerPool {
         .warn('a worker did not start', { error: String(error) });
     }
   }
-}
-
-function trustOf({ authority }: State): TrustContent {
-  return {
-    trustDomain: authority.trustDomain,
-    rootsDer: authority.roots().map(({ der }) => der),
-    knownIssuersDer: authority.knownIssuers().map(({ der }) => der),
-    crlsDer: authority.crls().map(({ der }) => der),
-  };
-}
-
-function deniedOf({ store }: State): DenyContent {
-  const current = store.revocations.current();
-  return {
-    serials: current.flatMap(({ serial }) => serial ?? []),
-    spiffeIds: current.flatMap(({ spiffeId }) => spiffeId ?? []),
-  };
 }
 
 function freePort(host: string): Promise<number> {

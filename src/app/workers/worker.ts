@@ -3,8 +3,10 @@ import { ShippingRing } from '../../operations/decisions/index.ts';
 import { FollowedDenyList, FollowedResources, FollowedTrust } from '../../operations/policy-content/index.ts';
 import { type CheckDoors, openCheckDoors } from '../check-doors.ts';
 import { policySettings } from '../checks.ts';
+import { providerSettings } from '../custom-providers.ts';
 import { type Deciding, openDeciding } from '../deciding.ts';
 import { type Environment, systemEnvironment } from '../environment.ts';
+import { outboundAllow } from '../outbound-allow.ts';
 import { peerJudge } from '../peer-judge.ts';
 import { proxyBindings } from '../proxy-bindings.ts';
 import { buildInfo } from '../settings/index.ts';
@@ -96,12 +98,14 @@ class CheckWorker {
     );
     this.#stack.defer(() => ring.flush());
     return await openDeciding({
-      settings,
       environment,
       metrics: this.#metrics,
       stack: this.#stack,
       resources: this.#resources,
       policySettings: policySettings(settings),
+      providers: providerSettings(settings),
+      allow: outboundAllow(settings),
+      sampleAllows: settings.decisions.sampleAllows,
       trust: this.#trust,
       revocations: this.#denied,
       bindings: proxyBindings(settings),

@@ -14,6 +14,7 @@ import {
   type RenewNodeRequest,
   type SyncSession,
 } from '../../operations/agents/index.ts';
+import type { ShippedDecisions } from '../../operations/decisions/index.ts';
 import {
   AgentService,
   AttestRequestSchema,
@@ -23,6 +24,8 @@ import {
   RenewNodeRequestSchema,
   RenewNodeResponseSchema,
   type Report,
+  ShipDecisionsRequestSchema,
+  ShipDecisionsResponseSchema,
   SyncRequestSchema,
 } from '../../wire/gen/castellan/agent/v1/agent_pb.js';
 import { type BidiCall, bidi } from '../../wire/grpc/bidi.ts';
@@ -39,6 +42,7 @@ export interface AgentDoorParts {
   readonly authenticate: (evidence: Evidence, signal: AbortSignal) => Promise<AgentCaller>;
   readonly renew: (agent: AgentCaller, request: RenewNodeRequest) => Promise<readonly Uint8Array[]>;
   readonly mint: (agent: AgentCaller, request: MintJwtSvidRequest) => Promise<MintedJwtSvid>;
+  readonly takeDecisions: (agent: AgentCaller, shipped: ShippedDecisions) => void;
   readonly sync: Pick<AgentSync, 'open'>;
   readonly connections: ConnectionTable;
   readonly clock: Clock;
@@ -66,6 +70,11 @@ export function agentDoor(parts: AgentDoorParts): GrpcDoor {
         const agent = await parts.authenticate(evidenceOf(call, parts.connections), call.signal);
         const chainDer = await parts.renew(agent, { csrDer, requestId, signal: call.signal });
         return create(RenewNodeResponseSchema, { chainDer: [...chainDer] });
+      }),
+      shipDecisions: unary(ShipDecisionsRequestSchema, async ({ recordsJson, dropped }, call) => {
+        const agent = await parts.authenticate(evidenceOf(call, parts.connections), call.signal);
+        parts.takeDecisions(agent, { records: recordsJson, dropped: Number(dropped) });
+        return create(ShipDecisionsResponseSchema, {});
       }),
       mintJwtSvid: unary(MintJwtSvidRequestSchema, async ({ spiffeId, audiences }, call) => {
         const requestId = newRequestId(parts, call);

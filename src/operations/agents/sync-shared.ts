@@ -18,7 +18,10 @@ export class SyncShared {
   readonly #registrations: Map<string, SyncParts['registrations']>;
   readonly #bundles = new Map<string, SyncParts['bundles']>();
   readonly #revocations: SyncPart<RevocationContent>;
-  readonly #policy: SyncPart<PolicyContent> | undefined;
+  /** Worked out when the first agent wants it: it may be large. */
+  #policy: SyncPart<PolicyContent> | undefined;
+  #hasPolicy = false;
+  readonly #policyBefore: SyncPart<PolicyContent> | undefined;
   readonly #own: AgentBundle;
   readonly #ownDigest: string;
   readonly #view: RegistrationView;
@@ -30,8 +33,7 @@ export class SyncShared {
     this.#ownDigest = bundlesPart([own]).digest;
     this.#own = before !== undefined && before.#ownDigest === this.#ownDigest ? before.#own : own;
     this.#revocations = same(before && before.#revocations, revocationsPart(revocationsNow(parts)));
-    const policy = parts.policy.current();
-    this.#policy = policy && same(before && before.#policy, policyPart(policy));
+    this.#policyBefore = before && (before.#hasPolicy ? before.#policy : before.#policyBefore);
     this.#registrations =
       before !== undefined && before.#view === this.#view ? before.#registrations : new Map();
   }
@@ -44,7 +46,17 @@ export class SyncShared {
       bundles: this.#bundlesFor([...domains].sort()),
       revocations: this.#revocations,
     };
-    return wantsPolicy && this.#policy !== undefined ? { ...parts, policy: this.#policy } : parts;
+    const policy = wantsPolicy ? this.#policyNow() : undefined;
+    return policy === undefined ? parts : { ...parts, policy };
+  }
+
+  #policyNow(): SyncPart<PolicyContent> | undefined {
+    if (!this.#hasPolicy) {
+      const policy = this.#parts.policy.current();
+      this.#policy = policy && same(this.#policyBefore, policyPart(policy));
+      this.#hasPolicy = true;
+    }
+    return this.#policy;
   }
 
   /** True when time alone has changed something. */

@@ -6,6 +6,11 @@ export const decisionErrors = defineErrors({
     message: 'no such decision is on record',
     next: 'allowed requests are sampled, and old records make room for new ones; see `castellan get decisions`',
   },
+  DECISIONS_MALFORMED: {
+    kind: 'invalid',
+    message: 'the decision records of the node cannot be read',
+    next: 'use agent and server of versions that know each other; nothing of the message was kept',
+  },
   SIMULATION_BUSY: {
     kind: 'exhausted',
     message: 'another simulation is running',

@@ -12,6 +12,8 @@ import type { DecidedCheck } from '../check-request/index.ts';
 /** A decision as it is kept: what was asked, as it was asked with secrets masked, and what came of it (D22). */
 export interface DecisionRecord {
   readonly id: string;
+  /** The agent that decided it, where it was not the server. */
+  readonly node?: string | undefined;
   /** ISO 8601. */
   readonly at: string;
   readonly dialect: string;

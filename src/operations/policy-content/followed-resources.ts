@@ -43,7 +43,7 @@ export class FollowedResources implements ResourceReader {
       if (this.#known.get(key)?.version !== one.version) changes.push({ put: one });
     for (const [key, { kind, namespace, name }] of this.#known)
       if (!wanted.has(key)) changes.push({ delete: { kind, namespace, name } });
-    this.apply(changes, revision);
+    if (changes.length > 0 || revision !== this.#revision) this.apply(changes, revision);
   }
 
   async get(kind: string, namespace: string, name: string): Promise<StoredResource | undefined> {
