@@ -3,16 +3,13 @@
  * agents. The floor is the durable commit of the deny list in the same round: nothing may be refused before that.
  */
 
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { systemRandom } from '../../src/adapters/system/random.ts';
 import { createJoinToken } from '../../src/operations/create-join-token.ts';
 import { revoke } from '../../src/operations/revoke.ts';
-import {
-  type AgentClient,
-  agentClient,
-  joinAgent,
-  type SyncStream,
-} from '../../test/support/agent-client.ts';
+import { AgentClient, joinAgent, type SyncStream } from '../../test/support/agent-client.ts';
 import type { IssuedIdentity } from '../../test/support/callers.ts';
 import { type Castellan, castellan } from '../../test/support/castellan.ts';
 import { makeCsr } from '../../test/support/foreign-pki.ts';
@@ -21,7 +18,8 @@ import { against, type Bench, type Figure, percentile } from '../support/bench.t
 
 const agents = Number(process.env['CASTELLAN_BENCH_AGENTS'] ?? 1_000);
 const rounds = 10;
-const batch = 50;
+const batch = 8;
+const perAddress = 200;
 const operator = { name: 'bench', method: 'local', role: 'admin', requestId: 'bench' } as const;
 
 const settings = `
@@ -48,6 +46,21 @@ async function workload(ca: Castellan, name: string): Promise<IssuedIdentity> {
   const csr = await makeCsr();
   const { chain } = await client.create({ csr: csr.pem }, { authorization: `Bearer ${token.reveal()}` });
   return { chain, chainPem: chain.slice(0, -1).join(''), privateKeyPem: csr.privateKeyPem };
+}
+
+/** One address may hold 256 connections: agents come from many, as they do in life. Returns the port to call. */
+async function relay(stack: AsyncDisposableStack, to: string, localAddress: string): Promise<number> {
+  const [host = '', port = ''] = to.split(':');
+  const server = createServer((near) => {
+    const far = connect({ host, port: Number(port), localAddress });
+    near.on('error', () => far.destroy());
+    far.on('error', () => near.destroy());
+    near.pipe(far).pipe(near);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  stack.defer(() => void server.close());
+  return (server.address() as AddressInfo).port;
 }
 
 interface Round {
@@ -82,10 +95,19 @@ async function measure(ca: Castellan, streams: readonly SyncStream[], number: nu
 
 export const bench: Bench = async () => {
   await using ca = await castellan({ settings });
+  await using stack = new AsyncDisposableStack();
+  const relays: number[] = [];
+  for (let from = 0; from * perAddress < agents; from++)
+    relays.push(await relay(stack, ca.address, `127.0.0.${from + 10}`));
   const clients: AgentClient[] = [];
   const streams: SyncStream[] = [];
   const join = async (number: number) => {
-    const client = agentClient(ca, await joinAgent(ca, `bench-${number}`));
+    const identity = await joinAgent(ca, `bench-${number}`);
+    const port = relays[number % relays.length] as number;
+    const client = new AgentClient(
+      `127.0.0.1:${port}`,
+      tlsCredentials({ rootsPem: ca.rootsPem(), ...identity }),
+    );
     const stream = client.sync();
     await stream.next();
     clients.push(client);

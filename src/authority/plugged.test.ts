@@ -284,6 +284,24 @@ describe('a change of plugged-in material', () => {
     expect(bundles).toEqual([2n, 3n]);
   });
 
+  it('of the roots is laid out in steps that are its operator’s; the server refuses to take them itself', async () => {
+    const [a, b] = [await testRoot(), await testRoot()];
+    const underA = await testIntermediate(a);
+    const { authority, source } = await plug(pluggedFiles([underA], [a]));
+    const line = async () => (await authority.rotation.status()).lines[0];
+    const states = async () => (await line())?.phases.map(({ phase, state }) => `${phase} ${state}`);
+    expect(await states()).toEqual(['publish next', 'activate later', 'retire later']);
+    const wish = { role: 'root', reason: 'a test' } as const;
+    await expect(authority.rotation.next(wish)).rejects.toMatchObject({ code: 'ROTATION_PLUGGED_IN' });
+    source.put(pluggedFiles([underA], [a, b]));
+    await settle();
+    expect(await states()).toEqual(['publish done', 'activate next', 'retire later']);
+    expect(await line()).toMatchObject({ role: 'root', phase: 'published' });
+    await authority.rotation.force({ role: 'jwt', reason: 'a test' });
+    expect(authority.bundle().jwtKeys).toHaveLength(2);
+    expect(authority.roots()).toHaveLength(2);
+  });
+
   it('that is wrong leaves the last good in place and says why until it is right', async () => {
     const root = await testRoot();
     const [first, second] = [await testIntermediate(root), await testIntermediate(root)];

@@ -1,5 +1,6 @@
 import { authorityErrors } from './errors.ts';
 import { withPublished } from './journal.ts';
+import { describePluggedRoot } from './plugged-plan.ts';
 import { type Commanded, commandNext, commandRollback, orderAfterRollback } from './rotation/commands.ts';
 import { describeLine, type RotationLineStatus } from './rotation/describe.ts';
 import { lineOf, withBelow } from './rotation/lines.ts';
@@ -64,6 +65,8 @@ export class SourceRotation implements RotationControl {
     return this.#source.inspect(async (rotator) => {
       const view = await rotator.view();
       const lines = view.rules.roles.map((role) => describeLine(role, view));
+      if (this.#source.kind === 'plugged')
+        lines.push(describePluggedRoot(this.#source.current(), view.observations, view.now));
       const order: readonly AuthorityRole[] = ['root', 'intermediate', 'jwt'];
       return {
         sequence: rotator.keeper.current.bundle.sequence,

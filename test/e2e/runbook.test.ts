@@ -93,3 +93,14 @@ describe('the runbook', () => {
     expect(existsSync(join(server.stateDir, 'revocation-lists.pem'))).toBe(true);
   });
 });
+
+describe('castellan up --demo-rotation', () => {
+  it('replaces a root while two workloads call each other, counts what fails, and that is nothing', {
+    timeout: 240_000,
+  }, () => {
+    const [printed = ''] = type(['castellan up --demo-rotation; echo "exit $?"']);
+    expect(printed).toContain('both roots published, the old one signs');
+    expect(printed).toContain('the new root signs, the old one is still believed');
+    expect(printed).toMatch(/the root was replaced; \d+ requests, 0 failed\nexit 0/);
+  });
+});

@@ -76,9 +76,13 @@ export class FakeIssuances implements IssuanceStore {
   }
 
   async listLiving(query: LivingQuery): Promise<readonly LivingIdentity[]> {
-    const { now, issuedUntil = Number.POSITIVE_INFINITY, issuerKeyIds, limit } = query;
+    const { now, issuedUntil = Number.POSITIVE_INFINITY, issuerKeyIds, exceptUnder, limit } = query;
     const living = this.records.filter(
-      (r) => r.notAfter > now && r.issuedAt <= issuedUntil && (issuerKeyIds?.includes(r.issuerKeyId) ?? true),
+      (r) =>
+        r.notAfter > now &&
+        r.issuedAt <= issuedUntil &&
+        (issuerKeyIds?.includes(r.issuerKeyId) ?? true) &&
+        (exceptUnder === undefined || !r.spiffeId.startsWith(exceptUnder)),
     );
     const byId = Map.groupBy(living, (r) => r.spiffeId);
     return [...byId]

@@ -112,6 +112,9 @@ export function describeStoreContract(name: string, open: () => Promise<StoreHar
         ]);
         expect(await list({ issuerKeyIds: [] })).toEqual([]);
         expect(await list({ limit: 1 })).toHaveLength(1);
+        expect(await list({ exceptUnder: 'spiffe://cluster.local/a' })).toEqual([
+          { spiffeId: 'spiffe://cluster.local/b', certificates: 1, until: 400 },
+        ]);
       });
     });
 

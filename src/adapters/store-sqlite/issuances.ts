@@ -88,17 +88,21 @@ export class SqliteIssuances implements IssuanceStore {
   }
 
   async listLiving(query: LivingQuery): Promise<readonly LivingIdentity[]> {
-    const { now, issuedUntil = Number.MAX_SAFE_INTEGER, issuerKeyIds, limit } = query;
+    const { now, issuedUntil = Number.MAX_SAFE_INTEGER, issuerKeyIds, exceptUnder = '', limit } = query;
     const issuers = issuerKeyIds?.map(bytesOf) ?? [];
     const signedBy =
       issuerKeyIds === undefined ? '' : `AND issuer_key_id IN (${issuers.map(() => '?').join(', ')})`;
     return this.#reader
       .all(
         `SELECT spiffe_id, count(*) AS certificates, max(not_after) AS until FROM issuance
-         WHERE not_after > ? AND issued_at <= ? ${signedBy}
+         WHERE not_after > ? AND issued_at <= ? AND (? = '' OR substr(spiffe_id, 1, length(?)) <> ?)
+         ${signedBy}
          GROUP BY spiffe_id ORDER BY until DESC, spiffe_id LIMIT ?`,
         now,
         issuedUntil,
+        exceptUnder,
+        exceptUnder,
+        exceptUnder,
         ...issuers,
         pageSize(limit),
       )

@@ -6,7 +6,7 @@ import {
   SecretSchema,
   SPIFFECertValidatorConfigSchema,
 } from '../../wire/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
-import { formatCertificatePem, formatPem } from '../../x509/index.ts';
+import { formatCertificatePem, formatCrlPem, formatPem, parseCrl } from '../../x509/index.ts';
 
 const typePrefix = 'type.googleapis.com/';
 export const secretTypeUrl = `${typePrefix}${SecretSchema.typeName}`;
@@ -32,7 +32,11 @@ export function svidSecret(name: string, { svid }: OfferedIdentity): Secret {
 
 /** Roots as every version of Envoy takes them. Of one trust domain only: here nothing tells domains apart. */
 export function rootsSecret(name: string, bundle: AgentBundle): Secret {
-  return makeSecret(name, { case: 'validationContext', value: { trustedCa: inline(rootsOf(bundle)) } });
+  const crl = crlsFor(bundle);
+  return makeSecret(name, {
+    case: 'validationContext',
+    value: { trustedCa: inline(rootsOf(bundle)), ...(crl === undefined ? {} : { crl: inline(crl) }) },
+  });
 }
 
 /** Envoy's SPIFFE validator: the peer's own trust domain chooses the roots (W-10). */
@@ -55,6 +59,17 @@ export function bundlesSecret(name: string, bundles: readonly AgentBundle[]): Se
       },
     },
   });
+}
+
+/**
+ * Envoy wants a list of every authority of a chain once it has one, and refuses chains without: so lists go out only
+ * when each root has its own. The server makes them for every issuer or for none.
+ */
+function crlsFor({ roots, crlsDer }: AgentBundle): string | undefined {
+  if (crlsDer.length === 0) return undefined;
+  const crls = crlsDer.map(parseCrl);
+  const isWhole = roots.every((root) => crls.some((crl) => crl.isIssuedBy(root)));
+  return isWhole ? crls.map(({ der }) => formatCrlPem(der)).join('') : undefined;
 }
 
 export const allBundles = ({ own, federated }: WorkloadBundles): readonly AgentBundle[] => [

@@ -1,5 +1,6 @@
 import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { buildCrl } from '../../../test/support/crl.ts';
 import { makeLeaf, makePki, type TestPki } from '../../../test/support/pki.ts';
 import type { AgentBundle, OfferedIdentity } from '../../agent/index.ts';
 import { parseTrustDomain, SpiffeId } from '../../spiffe/index.ts';
@@ -12,7 +13,7 @@ import {
   DiscoveryRequestSchema,
 } from '../../wire/gen/envoy/service/discovery/v3/discovery_pb.js';
 import { Delta } from './delta.ts';
-import { secretTypeUrl } from './secret.ts';
+import { rootsSecret, secretTypeUrl } from './secret.ts';
 import type { Available } from './secret-source.ts';
 import { type Nack, StateOfTheWorld } from './state-of-the-world.ts';
 
@@ -45,6 +46,26 @@ const bundle = (trustDomain: string, from: TestPki): AgentBundle => ({
   roots: [from.root.certificate],
   jwtKeys: [],
   crlsDer: [],
+});
+
+/** What Envoy would read of a validation context. */
+const validationOf = (of: AgentBundle) => {
+  const { resource } = rootsSecret('ROOTCA', of);
+  const { type } = fromBinary(SecretSchema, resource.value as Uint8Array<ArrayBuffer>);
+  if (type.case !== 'validationContext') throw new Error('not a validation context');
+  const { value } = type.value.crl?.specifier ?? {};
+  return value instanceof Uint8Array ? new TextDecoder().decode(value) : undefined;
+};
+
+describe('a validation context', () => {
+  it('brings revocation lists when every root has one, and none otherwise: Envoy refuses chains it has no list for', () => {
+    const list = (from: TestPki) =>
+      buildCrl(from.rootKey, { issuerDer: from.root.certificate.subjectDer, serials: [Uint8Array.of(7)] });
+    const own = bundle('cluster.local', pki);
+    expect(validationOf(own)).toBeUndefined();
+    expect(validationOf({ ...own, crlsDer: [list(pki)] })).toContain('BEGIN X509 CRL');
+    expect(validationOf({ ...own, crlsDer: [list(foreign)] })).toBeUndefined();
+  });
 });
 
 beforeAll(async () => {

@@ -60,6 +60,8 @@ export interface LivingQuery {
   readonly issuedUntil?: number | undefined;
   /** Only what these signed: lower hex of subject key ids. */
   readonly issuerKeyIds?: readonly string[] | undefined;
+  /** Leaves out every identity that begins with this. */
+  readonly exceptUnder?: string | undefined;
   readonly limit: number;
 }
 

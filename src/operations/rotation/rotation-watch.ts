@@ -1,9 +1,8 @@
 import type { RotationObserver } from '../../authority/index.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Duration } from '../../base/duration.ts';
-import { isReservedId, SpiffeId } from '../../spiffe/index.ts';
 import type { AgentReports } from '../agents/index.ts';
-import type { IssuanceStore, LivingIdentity, NodeStore } from '../ports/index.ts';
+import type { IssuanceStore, LivingIdentity, LivingQuery, NodeStore } from '../ports/index.ts';
 
 export interface RotationWatchParts {
   readonly trustDomain: string;
@@ -52,10 +51,9 @@ export class RotationWatch implements RotationObserver {
 
   /** Agents report for themselves, and our own serving certificate believes nobody. */
   async holdersIssuedBefore(at: number, limit: number) {
-    const living = await this.#living(`before ${at}`, { issuedUntil: at, limit });
-    return living
-      .filter(({ spiffeId }) => !isReservedId(SpiffeId.parse(spiffeId)))
-      .map(({ spiffeId, until }) => ({ name: spiffeId, until }));
+    const exceptUnder = `spiffe://${this.#parts.trustDomain}/castellan/`;
+    const living = await this.#living(`before ${at}`, { issuedUntil: at, exceptUnder, limit });
+    return living.map(({ spiffeId, until }) => ({ name: spiffeId, until }));
   }
 
   async lastEndSignedBy(authorityIds: readonly string[]): Promise<number> {
@@ -63,14 +61,7 @@ export class RotationWatch implements RotationObserver {
     return last?.until ?? 0;
   }
 
-  async #living(
-    key: string,
-    query: {
-      readonly issuedUntil?: number;
-      readonly issuerKeyIds?: readonly string[];
-      readonly limit: number;
-    },
-  ): Promise<readonly LivingIdentity[]> {
+  async #living(key: string, query: Omit<LivingQuery, 'now'>): Promise<readonly LivingIdentity[]> {
     const { clock, issuances, remember } = this.#parts;
     const now = clock.now();
     const before = this.#known.get(key);
