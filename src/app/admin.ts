@@ -136,7 +136,7 @@ function notices({ state, serving, directory, environment: { clock } }: AdminDoo
     {
       code: 'KEYS_UNENCRYPTED',
       message: unencryptedNotice,
-      next: 'set authority.passphraseFile and make a new authority',
+      next: 'seal them: castellan backup --keys, set authority.passphraseFile, castellan restore --keys (docs/how-to/back-up-and-restore.md)',
     },
     ...alarms,
   ];

@@ -86,7 +86,7 @@ function tokensOfIssuers(
     });
   });
   const { trustDomain } = settings;
-  const cache = new VerifiedTokenCache();
+  const cache = new VerifiedTokenCache({ capacity: settings.limits.verifiedTokens });
   return jwtIssuersAuthenticator({ trustDomain, clusters, issuers, cache, clock: environment.clock });
 }
 

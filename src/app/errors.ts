@@ -21,6 +21,11 @@ export const appErrors = defineErrors({
     message: 'something that is not a socket of ours is where the socket belongs',
     next: 'remove it, or set adminSocket to another path',
   },
+  KEY_ARCHIVE_UNREADABLE: {
+    kind: 'invalid',
+    message: 'the archive of the keys cannot be read',
+    next: 'check the path and its permissions',
+  },
   BLOCKED_KEYS_MALFORMED: {
     kind: 'invalid',
     message: 'the file of blocked keys is malformed',

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { openAuthorityDirectory } from '../adapters/key-store/index.ts';
 import {
   acceptLoss,
@@ -11,6 +11,7 @@ import { toHex } from '../base/bytes.ts';
 import { ulid } from '../base/random.ts';
 import { ed25519Verifier } from '../operations/audit/index.ts';
 import type { AuditCheckpoints, AuditEvent } from '../operations/ports/index.ts';
+import { type KeyArchiveFile, restoreAuthority } from './authority-archive.ts';
 import { keyProtection } from './authority-settings.ts';
 import type { Environment } from './environment.ts';
 import type { Settings } from './settings/index.ts';
@@ -21,14 +22,27 @@ export interface RestoredState extends RestoreOutcome {
   readonly hasAuthority: boolean;
 }
 
+/** What to bring back: a backup of the records, with or without an archive of the keys. */
+export interface RestoreFrom {
+  readonly backupFile: string;
+  readonly keys?: KeyArchiveFile | undefined;
+}
+
 /** Brings a backup into the state directory, as a new serial epoch (S21). The server must not run. */
 export async function restoreState(
   settings: Settings,
   environment: Environment,
-  backupFile: string,
+  { backupFile, keys }: RestoreFrom,
 ): Promise<RestoredState> {
-  const { options, hasAuthority } = await prepare(settings, environment);
-  return { ...(await restoreBackup(backupFile, options)), hasAuthority };
+  if (keys !== undefined) await restoreAuthority(settings, environment, keys);
+  try {
+    const { options, hasAuthority } = await prepare(settings, environment);
+    return { ...(await restoreBackup(backupFile, options)), hasAuthority };
+  } catch (error) {
+    // Nothing has been signed with them here: another try finds the directory as this one did.
+    if (keys !== undefined) rmSync(statePaths(settings).authority, { recursive: true, force: true });
+    throw error;
+  }
 }
 
 /** Goes on with a database that is older than its last checkpoint, by an operator's word. */

@@ -78,7 +78,8 @@ async function authenticate(
 ): Promise<AuthenticationResult> {
   const bearer = readBearer(evidence);
   if (bearer.kind !== 'token') return notApplicable;
-  const claimed = peekJwt(bearer.token)?.issuer;
+  const known = options.cache.issuerOf(bearer.token, options.clock.now());
+  const claimed = known ?? peekJwt(bearer.token)?.issuer;
   const issuers = options.issuers.filter((issuer) => issuer.issuer === claimed);
   let worst: AuthenticationResult = notApplicable;
   for (const issuer of issuers) {

@@ -33,6 +33,25 @@ describe('the cache of verified tokens', () => {
     });
   });
 
+  it('says whose a token is only while it knows it', async () => {
+    const cache = new VerifiedTokenCache();
+    const one = token();
+    expect(cache.issuerOf(one, now)).toBeUndefined();
+    await cache.verify(one, keys, profile, now);
+    expect(cache.issuerOf(one, now)).toBe(issuer.issuer);
+    expect(cache.issuerOf(`${one.slice(0, -1)}x`, now)).toBeUndefined();
+    expect(cache.issuerOf(one, now + 60_000)).toBeUndefined();
+  });
+
+  it('of no size remembers nothing', async () => {
+    const cache = new VerifiedTokenCache({ capacity: 0 });
+    const one = token();
+    const first = await cache.verify(one, keys, profile, now);
+    expect(await cache.verify(one, keys, profile, now)).not.toBe(first);
+    expect(cache.stats.size).toBe(0);
+    expect(cache.issuerOf(one, now)).toBeUndefined();
+  });
+
   it('remembers no refusal and stays within its size', async () => {
     const cache = new VerifiedTokenCache({ capacity: 3 });
     for (let i = 0; i < 10; i++) await cache.verify(token({ aud: 'x', jti: `${i}` }), keys, profile, now);

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { parsePem } from '../support/certificates.ts';
 import { run, scratchDirectory, startServer } from '../support/cli-process.ts';
 
 const scratch = scratchDirectory();
@@ -85,6 +86,48 @@ describe('the life of a server', () => {
     expect(after).toEqual(expect.arrayContaining(before));
     expect((await json(['get', 'tokens'])).items).toEqual([]);
     expect((await run(['audit', 'verify'], { cwd })).code).toBe(0);
+    await second.stop();
+  });
+
+  it('can move to another machine with its keys, which travel sealed and come to lie sealed (adv:S21)', async () => {
+    const [old, moved] = [at('old'), at('moved')];
+    writeFileSync(at('travel'), 'a passphrase for the way\n', { mode: 0o600 });
+    writeFileSync(at('rest'), 'a passphrase for the new home\n', { mode: 0o600 });
+    const first = await startServer({ cwd, stateDir: old });
+    const server = `--server=${old}`;
+    await run(['issue', 'spiffe://cluster.local/ns/a/sa/b', '--out', 'old-certs', server], { cwd });
+    const roots = await json(['get', 'roots', server]);
+    const travel = ['--keys', 'keys.sealed', '--keys-passphrase-file', 'travel'];
+    const copied = await run(['backup', 'moved.db', ...travel, '--state-dir', old, server], { cwd });
+    expect([copied.code, statSync(at('keys.sealed')).mode & 0o777]).toEqual([0, 0o600]);
+    const sealed = readFileSync(at('keys.sealed'), 'utf8');
+    expect(sealed).not.toMatch(/PRIVATE KEY|journal/);
+    await first.stop();
+
+    const home = ['--state-dir', moved, '--authority-passphrase-file', 'rest'];
+    const wrong = ['--keys', 'keys.sealed', '--keys-passphrase-file', 'rest'];
+    const refused = await run(['restore', 'moved.db', ...wrong, ...home], { cwd });
+    expect([refused.code, refused.stderr.includes('ARCHIVE_CANNOT_OPEN')]).toEqual([78, true]);
+    writeFileSync(at('half.db'), readFileSync(at('moved.db')).subarray(0, 8192));
+    const half = await run(['restore', 'half.db', ...travel, ...home], { cwd });
+    expect([half.code, existsSync(join(moved, 'authority'))]).toEqual([78, false]);
+    const restored = await run(['restore', 'moved.db', ...travel, ...home, '-o', 'json'], { cwd });
+    expect([restored.code, JSON.parse(restored.stdout)]).toMatchObject([0, { epoch: 1, hasAuthority: true }]);
+    const atRest = readFileSync(join(moved, 'authority', 'root-1.key'), 'utf8');
+    expect(atRest).toMatch(/^castellan-key\/1 /);
+
+    const second = await startServer({ cwd, stateDir: moved, args: home.slice(2) });
+    const there = `--server=${moved}`;
+    expect((await json(['get', 'roots', there])).items).toEqual(roots.items);
+    await run(['issue', 'spiffe://cluster.local/ns/a/sa/b', '--out', 'new-certs', there], { cwd });
+    const bundle = readFileSync(at('old-certs/bundle.pem'), 'utf8');
+    expect(readFileSync(at('new-certs/bundle.pem'), 'utf8')).toBe(bundle);
+    const verified = await run(['inspect', 'new-certs/cert.pem', '--verify', there], { cwd });
+    expect(verified.code).toBe(0);
+    const serialOf = (dir: string) => parsePem(readFileSync(at(`${dir}/cert.pem`), 'utf8'))[0]?.serial ?? '';
+    // Another first byte: the new epoch can never draw a serial of the old one.
+    expect(serialOf('new-certs').slice(0, 2)).not.toBe(serialOf('old-certs').slice(0, 2));
+    expect((await run(['audit', 'verify', there], { cwd })).code).toBe(0);
     await second.stop();
   });
 

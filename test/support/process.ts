@@ -7,6 +7,14 @@ import { until } from './wire-server.ts';
 
 const root = join(import.meta.dirname, '../..');
 
+const portFlags = [
+  '--csr-port',
+  '--admin-port',
+  '--observability-port',
+  '--ext-authz-port',
+  '--ext-authz-http-port',
+];
+
 export interface ServerProcess {
   readonly pid: number;
   readonly endpoints: Endpoints;
@@ -46,7 +54,7 @@ export async function startProcess(options: ServerProcessOptions): Promise<Serve
     config,
     '--state-dir',
     options.stateDir,
-    ...['--csr-port', '--admin-port', '--observability-port'].flatMap((flag) => [flag, '0']),
+    ...portFlags.flatMap((flag) => [flag, '0']),
     ...(options.arguments ?? []),
   ];
   const env = { ...process.env, NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/castellan') };

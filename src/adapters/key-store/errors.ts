@@ -14,7 +14,17 @@ export const keyStoreErrors = defineErrors({
   KEY_NOT_ENCRYPTED: {
     kind: 'precondition',
     message: 'the key is not encrypted although a passphrase is given',
-    next: 'remove the passphrase setting, or make a new state directory with the passphrase',
+    next: 'remove the passphrase setting, or seal the keys: castellan backup --keys, then castellan restore --keys',
+  },
+  AUTHORITY_CHANGES: {
+    kind: 'conflict',
+    message: 'the keys changed while they were read',
+    next: 'try again: a renewal was under way',
+  },
+  ARCHIVE_CANNOT_OPEN: {
+    kind: 'precondition',
+    message: 'the archive of the keys cannot be opened',
+    next: 'check the passphrase it was made with; if it is right the file is damaged: take another copy',
   },
   KEY_EXISTS: {
     kind: 'conflict',

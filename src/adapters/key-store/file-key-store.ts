@@ -59,6 +59,15 @@ export class FileKeyStore implements KeyStore {
     return localSigner(key);
   }
 
+  /** Takes over what lay in a key file: a sealed one as it is, a plain one sealed if this store seals. */
+  async adopt(name: string, text: string): Promise<void> {
+    const content =
+      this.#lock === undefined || isSealed(text)
+        ? text
+        : await this.#seal(name, readKey(name, { key: text, format: 'pem' }));
+    await writeDurably(this.#path(name), content, { exclusive: true });
+  }
+
   async open(name: string): Promise<Signer | undefined> {
     const path = this.#path(name);
     const content = await readGuarded(path, { maxBytes: maxKeyFileBytes, uid: this.#uid });

@@ -108,6 +108,12 @@ export const limits = z.strictObject({
   ),
   maxConcurrentStreams: count(1_000).describe('Streams one connection may have open.'),
   maxConnections: count(10_000).describe('Connections one door may have open.'),
+  verifiedTokens: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(10_000)
+    .describe('Verified tokens that are remembered, by hash, for 10 minutes at most; 0 verifies each time.'),
   adminRequestsPerMinute: count(600).describe('Requests one address may make to the admin API in a minute.'),
 });
 

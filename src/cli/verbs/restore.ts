@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { systemEnvironment } from '../../app/environment.ts';
-import { acceptStateLoss, type RestoredState, restoreState } from '../../app/restore.ts';
+import { acceptStateLoss, type RestoredState, type RestoreFrom, restoreState } from '../../app/restore.ts';
 import { apiVersion } from '../frame/output.ts';
 import { declareSettings, readSettings } from '../frame/settings-flags.ts';
 import { openLogger, starting } from '../frame/start.ts';
@@ -10,6 +10,24 @@ import type { Verb, VerbContext } from '../frame/verb.ts';
 
 interface Options extends Record<string, unknown> {
   readonly acceptLoss?: boolean;
+  readonly keys?: string;
+  readonly keysPassphraseFile?: string;
+}
+
+/** What was asked for, as absolute paths; undefined for `--accept-loss`. */
+function sourceOf({ io }: VerbContext, file: string | undefined, options: Options): RestoreFrom | undefined {
+  const { keys, keysPassphraseFile: passphraseFile } = options;
+  const isLoss = options.acceptLoss === true;
+  if (isLoss === (file !== undefined)) throw usageError('name a backup file, or say --accept-loss');
+  if ((keys === undefined) !== (passphraseFile === undefined))
+    throw usageError('--keys and --keys-passphrase-file go together');
+  if (file === undefined && keys !== undefined)
+    throw usageError('--keys goes with a backup file', 'name the backup of the records too');
+  if (file === undefined) return undefined;
+  const path = (name: string) => resolve(io.cwd, name);
+  const backupFile = path(file);
+  if (keys === undefined || passphraseFile === undefined) return { backupFile };
+  return { backupFile, keys: { file: path(keys), passphraseFile: path(passphraseFile) } };
 }
 
 function print({ out, style }: VerbContext, restored: RestoredState): void {
@@ -30,7 +48,7 @@ function print({ out, style }: VerbContext, restored: RestoredState): void {
   for (const sentence of restored.mustRepeat) out.line(`  ${style.warning} ${sentence}`);
   if (!restored.hasAuthority)
     out.line(
-      `  ${style.warning} bring back the \`authority\` directory from its own backup before the start`,
+      `  ${style.warning} bring back the signing keys before the start: restore again with --keys, or put the \`authority\` directory back`,
     );
 }
 
@@ -39,6 +57,8 @@ export const restore: Verb = {
     declareSettings(command);
     command
       .argument('[file]', 'what castellan backup wrote')
+      .option('--keys <file>', 'bring the signing keys back too: what castellan backup --keys wrote')
+      .option('--keys-passphrase-file <file>', 'the passphrase that they were sealed with')
       .option('--accept-loss', 'go on with a database that is older than its last checkpoint')
       .addHelpText(
         'after',
@@ -46,16 +66,15 @@ export const restore: Verb = {
       )
       .action(
         frame.action<Options>(async (context, [file], options) => {
-          const isLoss = options.acceptLoss === true;
-          if (isLoss === (file !== undefined)) throw usageError('name a backup file, or say --accept-loss');
+          const from = sourceOf(context, file, options);
           const loaded = readSettings(context.io, options);
           const logger = openLogger(context, loaded);
           const environment = systemEnvironment(logger);
           try {
             const restored = await starting(() =>
-              file === undefined
+              from === undefined
                 ? acceptStateLoss(loaded.settings, environment)
-                : restoreState(loaded.settings, environment, resolve(context.io.cwd, file)),
+                : restoreState(loaded.settings, environment, from),
             );
             print(context, restored);
           } finally {

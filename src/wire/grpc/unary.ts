@@ -47,7 +47,11 @@ async function run<I extends DescMessage, O extends DescMessage>(job: Run<I, O>)
   const { call, callback } = job;
   const trailers = new Metadata();
   const aborter = new AbortController();
-  call.on('cancelled', () => aborter.abort(baseErrors.CANCELLED()));
+  // The library says so of a call that has been answered, too, and an error is dear to make.
+  let isOver = false;
+  call.on('cancelled', () => {
+    if (!isOver) aborter.abort(baseErrors.CANCELLED());
+  });
   try {
     const request = decodeMessage(job.input, call.request);
     const answer = await job.handle(request, {
@@ -58,8 +62,10 @@ async function run<I extends DescMessage, O extends DescMessage>(job: Run<I, O>)
       trailers,
     });
     call.sendMetadata(responseMetadata);
+    isOver = true;
     callback(null, answer, trailers);
   } catch (error) {
+    isOver = true;
     callback(encodeGrpcError(error, trailers));
   }
 }

@@ -1,0 +1,49 @@
+/** Resident memory of a server under a long load of certificates: what it needs, and whether that goes on growing. */
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createCertificatePath } from '../../test/support/istio-client.ts';
+import { startProcess } from '../../test/support/process.ts';
+import { against, type Bench, type Figure } from '../support/bench.ts';
+import { csrOf, issued, makeCaller } from '../support/csr-load.ts';
+import { h2load } from '../support/h2load.ts';
+import { residentMegabytesOf } from '../support/process-figures.ts';
+
+const total = Number(process.env['BENCH_ISSUANCES'] ?? 100_000);
+const steps = 10;
+
+export const bench: Bench = async () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'castellan-bench-memory-'));
+  const caller = makeCaller(scratch);
+  const server = await startProcess({ stateDir: join(scratch, 'state'), settings: `${caller.settings} }\n` });
+  try {
+    const csr = csrOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
+    const idle = residentMegabytesOf(server.pid);
+    const seen: number[] = [];
+    for (let step = 0; step < steps; step++) {
+      await h2load({
+        address: server.endpoints.csr,
+        path: createCertificatePath,
+        message: csr.message,
+        headers: { authorization: `Bearer ${caller.token}` },
+        calls: total / steps,
+        connections: 4,
+        streams: 16,
+      });
+      seen.push(residentMegabytesOf(server.pid));
+    }
+    if ((await issued(server)) !== total) throw new Error('certificates went missing');
+    const figures: Figure[] = [{ name: 'after the start', value: idle, unit: 'MB' }];
+    for (const [step, value] of seen.entries())
+      figures.push({ name: `after ${((step + 1) * total) / steps} certificates`, value, unit: 'MB' });
+    const [half, end] = [seen[steps / 2 - 1], seen[steps - 1]];
+    figures.push(
+      against(half as number, { name: 'the end (floor: half-way)', value: end as number, unit: 'MB' }),
+    );
+    return figures;
+  } finally {
+    await server.end('SIGTERM');
+    rmSync(scratch, { recursive: true, force: true });
+  }
+};
