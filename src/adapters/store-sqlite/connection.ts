@@ -28,7 +28,7 @@ export function connect(file: string, options: ConnectionOptions = {}): Database
     db.exec('PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON');
     if (!options.readOnly) {
       db.exec('PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0');
-      db.exec('PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -32768');
+      db.exec('PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8192');
       db.exec(`PRAGMA journal_mode = ${options.journal === 'delete' ? 'DELETE' : 'WAL'}`);
       if (options.maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${Math.floor(options.maxPages)}`);
     }

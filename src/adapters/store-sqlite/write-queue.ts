@@ -38,6 +38,8 @@ const maxRefusalsWaiting = 256;
 const maxDecisionsWaiting = 4_096;
 const maxDecisionsAtOnce = 512;
 const respawnAfterMs = 500;
+/** A batch lives for milliseconds: room for a few, and no more for what nobody needs any longer. */
+const writerMemory = { maxYoungGenerationSizeMb: 8 };
 const sourceExtension = extname(import.meta.url);
 
 /**
@@ -93,6 +95,7 @@ export class WriteQueue {
     const worker = new Worker(new URL(`./writer${sourceExtension}`, import.meta.url), {
       workerData: this.#options.writer,
       name: 'castellan-store',
+      resourceLimits: writerMemory,
     });
     this.#worker = worker;
     worker.on('message', (message: FromWriter) => this.#hear(message));
