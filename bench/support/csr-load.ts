@@ -3,11 +3,11 @@ import type { KeyObject } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
+import type { Endpoints } from '../../src/app/endpoints-file.ts';
 import { IstioCertificateRequestSchema } from '../../src/wire/gen/istio/v1/auth/ca_pb.js';
 import { formatPem } from '../../src/x509/index.ts';
 import { FakeTokenIssuer } from '../../test/fakes/token-issuer.ts';
 import { buildCsr } from '../../test/support/csr.ts';
-import type { ServerProcess } from '../../test/support/process.ts';
 
 const spiffeUri = 'spiffe://cluster.local/ns/shop/sa/cart';
 
@@ -57,7 +57,7 @@ export function makeCaller(scratch: string): Caller {
 }
 
 /** Certificates that the server says it has issued. */
-export async function issued(server: ServerProcess): Promise<number> {
+export async function issued(server: { readonly endpoints: Endpoints }): Promise<number> {
   const text = await (await fetch(`http://${server.endpoints.observability}/metrics`)).text();
   const value = /^citadel_server_success_cert_issuance_count(?:\{[^}]*\})? (\d+)$/m.exec(text)?.[1];
   return Number(value ?? 0);

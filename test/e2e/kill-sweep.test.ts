@@ -37,44 +37,48 @@ async function ask(address: string, rootsPem: string, onAnswer: (held: Held) => 
 }
 
 describe('a server that is killed while it issues', () => {
-  it(`has every certificate that a client holds on record, no serial twice, and starts again, ${rounds} times (adv:S01)`, async () => {
-    const stateDir = join(scratchDirectory(), 'state');
-    const held = new Map<string, Held>();
-    for (let round = 0; round < rounds; round++) {
+  it(
+    `has every certificate that a client holds on record, no serial twice, and starts again, ${rounds} times (adv:S01)`,
+    async () => {
+      const stateDir = join(scratchDirectory(), 'state');
+      const held = new Map<string, Held>();
+      for (let round = 0; round < rounds; round++) {
+        const server = await startProcess({ stateDir, settings });
+        const rootsPem = rootsPemIn(stateDir);
+        let answers = 0;
+        const killAfter = 1 + Math.floor(Math.random() * 150);
+        let killed: Promise<unknown> | undefined;
+        const onAnswer = (certificate: Held) => {
+          expect(held.has(certificate.serial), `serial ${certificate.serial} was given twice`).toBe(false);
+          held.set(certificate.serial, certificate);
+          // A moment later, so that the kill falls anywhere in the work of the others.
+          if (++answers === killAfter) setTimeout(() => (killed = server.end('SIGKILL')), Math.random() * 5);
+        };
+        await Promise.all(
+          Array.from({ length: callersAtOnce }, () => ask(server.endpoints.csr, rootsPem, onAnswer)),
+        );
+        expect(killed, server.stderr()).toBeDefined();
+        await killed;
+      }
+      expect(held.size).toBeGreaterThanOrEqual(rounds);
+
       const server = await startProcess({ stateDir, settings });
-      const rootsPem = rootsPemIn(stateDir);
-      let answers = 0;
-      const killAfter = 1 + Math.floor(Math.random() * 150);
-      let killed: Promise<unknown> | undefined;
-      const onAnswer = (certificate: Held) => {
-        expect(held.has(certificate.serial), `serial ${certificate.serial} was given twice`).toBe(false);
-        held.set(certificate.serial, certificate);
-        // A moment later, so that the kill falls anywhere in the work of the others.
-        if (++answers === killAfter) setTimeout(() => (killed = server.end('SIGKILL')), Math.random() * 5);
-      };
-      await Promise.all(
-        Array.from({ length: callersAtOnce }, () => ask(server.endpoints.csr, rootsPem, onAnswer)),
-      );
-      expect(killed, server.stderr()).toBeDefined();
-      await killed;
-    }
-    expect(held.size).toBeGreaterThanOrEqual(rounds);
+      expect(parsePem(rootsPemIn(stateDir))).toHaveLength(1);
+      expect((await server.end('SIGTERM')).code).toBe(0);
 
-    const server = await startProcess({ stateDir, settings });
-    expect(parsePem(rootsPemIn(stateDir))).toHaveLength(1);
-    expect((await server.end('SIGTERM')).code).toBe(0);
-
-    await using store = await openStore({
-      stateDirectory: stateDir,
-      clock: systemClock,
-      random: systemRandom,
-    });
-    for (const { serial, der } of held.values()) {
-      const record = await store.issuances.findBySerial(serial);
-      expect(Buffer.from(record?.der ?? []), `record of ${serial}`).toEqual(Buffer.from(der));
-    }
-    expect(await store.issuances.count()).toBeGreaterThanOrEqual(held.size);
-    expect(await store.maintenance.check()).toEqual([]);
-    expect((await store.audit.verify()).ok).toBe(true);
-  }, 600_000);
+      await using store = await openStore({
+        stateDirectory: stateDir,
+        clock: systemClock,
+        random: systemRandom,
+      });
+      for (const { serial, der } of held.values()) {
+        const record = await store.issuances.findBySerial(serial);
+        expect(Buffer.from(record?.der ?? []), `record of ${serial}`).toEqual(Buffer.from(der));
+      }
+      expect(await store.issuances.count()).toBeGreaterThanOrEqual(held.size);
+      expect(await store.maintenance.check()).toEqual([]);
+      expect((await store.audit.verify()).ok).toBe(true);
+    },
+    60_000 + rounds * 60_000,
+  );
 });

@@ -57,7 +57,12 @@ export async function startProcess(options: ServerProcessOptions): Promise<Serve
     ...portFlags.flatMap((flag) => [flag, '0']),
     ...(options.arguments ?? []),
   ];
-  const env = { ...process.env, NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/castellan') };
+  // What steers a test (CASTELLAN_KILL_ROUNDS) would be an unknown setting to the server.
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('CASTELLAN_'));
+  const env = {
+    ...Object.fromEntries(inherited),
+    NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/castellan'),
+  };
   const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'], env });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
