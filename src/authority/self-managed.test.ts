@@ -22,10 +22,13 @@ import {
   parseCertificate,
   parseCertificatesPem,
   parseCsrPem,
+  validatePath,
 } from '../x509/index.ts';
 import { type AuthoritySettings, initialiseAuthority, openAuthority } from './open-authority.ts';
 import { openAuditSigner } from './self-managed.ts';
 import { defaultSelfManaged } from './self-managed-settings.ts';
+
+const derOf = (pem: string) => parseCertificatesPem(pem).map(({ der }) => der);
 
 const withoutIntermediate: AuthoritySettings = {
   ...selfManaged,
@@ -90,7 +93,7 @@ describe('a self-managed authority', () => {
     expect(issuance.notAfter).toBe(intermediate?.notAfter);
   });
 
-  it('makes signing certificates that are SVIDs without a path and may only sign (spiffe:X-05 spiffe:X-06 spiffe:X-07 spiffe:X-09 spiffe:X-11 spiffe:X-12)', async () => {
+  it('makes signing certificates that are SVIDs without a path and may only sign (spiffe:ID-19 spiffe:ID-20 spiffe:X-05 spiffe:X-06 spiffe:X-07 spiffe:X-09 spiffe:X-11 spiffe:X-12)', async () => {
     const { authority } = await newAuthority();
     const [, intermediatePem = '', rootPem = ''] = (await issueCart(authority)).chainPem;
     const certificates = [intermediatePem, rootPem].flatMap((pem) => parseCertificatesPem(pem));
@@ -111,6 +114,25 @@ describe('a self-managed authority', () => {
     const issuance = await issueCart(authority);
     const posing = { ...issuance, chainPem: issuance.chainPem.slice(1) };
     expect(validateIssuance(posing, authority, ports.clock.now()).ok).toBe(false);
+  });
+
+  it('has identity and key inside what it signs: one bit of either changed, and nothing holds (spiffe:ID-21)', async () => {
+    const { authority, ports } = await newAuthority();
+    const issuance = await issueCart(authority);
+    const leaf = parseCertificate(issuance.der);
+    const places = [Buffer.from(cart.uri), Buffer.from(leaf.publicKey.spkiDer).subarray(-32)];
+    for (const place of places) {
+      const der = Buffer.from(issuance.der);
+      const at = der.indexOf(place) + place.length - 1;
+      expect(at).toBeGreaterThan(place.length);
+      der.writeUInt8(der.readUInt8(at) ^ 1, at);
+      const verdict = validatePath([der, ...issuance.chainPem.slice(1).flatMap(derOf)], {
+        now: ports.clock.now(),
+        purpose: 'client',
+        rootsFor: () => authority.roots(),
+      });
+      expect(verdict.ok).toBe(false);
+    }
   });
 
   it('puts no name constraints on its signers, since many verifiers refuse them (spiffe:X-10)', async () => {

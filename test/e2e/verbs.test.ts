@@ -187,8 +187,10 @@ describe('castellan inspect', () => {
   it.each([
     ['own.key', 65],
     ['nothing.pem', 65],
+    ['words.txt', 65],
     ['127.0.0.1:1', 69],
   ])('%s exits %i', async (what, code) => {
+    writeFileSync(at('words.txt'), 'no certificate at all\n');
     const ran = await cli(['inspect', what]);
     expect([ran.code, ran.stdout]).toEqual([code, '']);
     expect(ran.stderr).not.toContain('PRIVATE KEY');
@@ -315,6 +317,7 @@ describe('castellan token, revoke, explain, audit and check', () => {
     const issued = JSON.parse((await cli(['issue', cart, '--out', 'certs/x', '-o', 'json'])).stdout);
     const known = await cli(['explain', issued.requestId]);
     expect([known.code, known.stdout]).toEqual([0, expect.stringContaining('certificate.issue')]);
+    expect(known.stdout).toMatch(/notAfter: \d{4}-\d\d-\d\dT/);
     const unknown = await cli(['explain', '01AAAAAAAAAAAAAAAAAAAAAAAA']);
     expect([unknown.code, unknown.stderr.includes('REQUEST_UNKNOWN')]).toEqual([1, true]);
     const code = await cli(['explain', 'SERVER_UNREACHABLE']);

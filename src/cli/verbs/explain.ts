@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { connect } from '../client/connect.ts';
 import type { ExplanationJson } from '../client/types.ts';
 import { exitCodes } from '../frame/exit-codes.ts';
-import { formatRelative } from '../frame/times.ts';
+import { formatInstant, formatRelative } from '../frame/times.ts';
 import { usageError } from '../frame/usage.ts';
 import type { Verb, VerbContext } from '../frame/verb.ts';
 import { printable } from '../frame/width.ts';
@@ -29,9 +29,15 @@ function describe({ io, style }: VerbContext, found: ExplanationJson): string {
     );
     lines.push(`         by ${printable(entry.actor)}, authenticated by ${entry.actorMethod}`);
     for (const [name, value] of Object.entries(entry.detail))
-      lines.push(`         ${printable(name)}: ${printable(textOf(value))}`);
+      lines.push(`         ${printable(name)}: ${printable(detailText(name, value))}`);
   }
   return lines.join('\n');
+}
+
+/** The audit log keeps instants as numbers; people get dates. */
+function detailText(name: string, value: unknown): string {
+  const isInstant = /^not(Before|After)$|At$/.test(name) && typeof value === 'number';
+  return isInstant ? formatInstant(value) : textOf(value);
 }
 
 function textOf(value: unknown): string {

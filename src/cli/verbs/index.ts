@@ -142,13 +142,13 @@ export const verbs: readonly VerbEntry[] = [
   },
   {
     name: 'backup',
-    summary: 'write a consistent copy of the database to a file',
+    summary: 'write a copy of the records, and of the signing keys, sealed',
     group: 'Operate',
     load: async () => (await import('./backup.ts')).backup,
   },
   {
     name: 'restore',
-    summary: 'bring a backup into a state directory without a database',
+    summary: 'bring records, and keys, back into a state directory',
     group: 'Operate',
     load: async () => (await import('./restore.ts')).restore,
   },

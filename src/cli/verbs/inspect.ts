@@ -84,7 +84,9 @@ async function readCertificates(context: VerbContext, what: string): Promise<rea
   }
   const bytes = await readInput(context.io, what);
   if (bytes[0] === 0x30) return [parseCertificate(bytes)];
-  return parseCertificatesPem(new TextDecoder().decode(bytes));
+  const found = parseCertificatesPem(new TextDecoder().decode(bytes));
+  if (found.length === 0) throw cliErrors.INPUT_UNREADABLE({ message: `\`${what}\` holds no certificate` });
+  return found;
 }
 
 async function rootsFor(context: VerbContext, options: Options): Promise<readonly Certificate[]> {
