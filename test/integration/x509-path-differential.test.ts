@@ -172,7 +172,7 @@ describe('chains drawn with faults', () => {
           expect([ours.ok, theirs], said).toEqual([true, true]);
         if (theirs && !ours.ok && !isSpiffeFault) expect([...stricter], said).toContain(ours.reason);
       };
-      await fc.assert(fc.asyncProperty(drawn, judge), { numRuns, verbose: 1 });
+      await fc.assert(fc.asyncProperty(drawn, judge), { numRuns });
       // A generator that draws only one kind would show nothing.
       expect(Math.min(seen.taken, seen.refused)).toBeGreaterThan(numRuns / 20);
     },
