@@ -1,21 +1,15 @@
 import type { Group } from './compile/attachment.ts';
 import type { AttachmentIndex } from './compile/attachment-index.ts';
-import type { CompiledPolicy } from './compile/authorization.ts';
+import type { CompiledPolicy, DroppedRule } from './compile/compiled-rule.ts';
 import type { PeerRules } from './compile/peer.ts';
 import type { ServiceNaming } from './compile/services.ts';
 import type { Settings } from './compile/settings.ts';
 import type { TokenGroup, TokenRule } from './compile/tokens.ts';
-import type { PolicyRef } from './decision.ts';
 import type { WorkloadFacts } from './request.ts';
 import type { CompilableResource, EngineSettings } from './source.ts';
 import type { WorkloadView } from './view.ts';
 
-/** A rule that can never match as it is written: Istio drops it in silence. */
-export interface DroppedRule {
-  readonly policy: PolicyRef;
-  readonly rule: number;
-  readonly why: string;
-}
+export type { DroppedRule } from './compile/compiled-rule.ts';
 
 /**
  * Everything that decides, compiled: immutable and whole. What a snapshot works out for a workload it remembers, keyed by

@@ -2,6 +2,7 @@ import type { CompiledPolicy } from './authorization.ts';
 import type { Budget, Steps } from './budget.ts';
 import { buildRuleSet, type RuleSet } from './rule-set.ts';
 import type { Attachment } from './target.ts';
+import { inputsOf } from './used-fields.ts';
 
 /** Policies with one attachment: they select the same workloads, so they are indexed together. */
 export interface Group {
@@ -78,11 +79,17 @@ function layerOf({ action, dryRun }: CompiledPolicy): Layer | undefined {
 }
 
 function collectInputs(policy: CompiledPolicy, inputs: Set<string>): void {
+  let closed = 0;
   for (const rule of policy.rules) {
+    if (!rule.isOpen) {
+      closed |= rule.used;
+      continue;
+    }
     for (const entry of rule.from) for (const clause of entry) inputs.add(clause.field.input);
     for (const entry of rule.to) for (const clause of entry) inputs.add(clause.field.input);
     for (const clause of rule.when) inputs.add(clause.field.input);
   }
+  for (const input of inputsOf(closed)) inputs.add(input);
 }
 
 function push<K, V>(lists: Map<K, V[]>, key: K, value: V): void {

@@ -116,7 +116,7 @@ export function compileCondition(
 }
 
 /** Istio's two forms: `sa` in the policy's namespace, or `ns/sa`. */
-function qualifyAccount(value: string, namespace: string): string {
+export function qualifyAccount(value: string, namespace: string): string {
   return value.includes('/') ? value : `${namespace}/${value}`;
 }
 

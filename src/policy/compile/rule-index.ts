@@ -7,13 +7,14 @@ import { TextTrie } from '../match/text-trie.ts';
 import type { CompiledRule, Entry } from './authorization.ts';
 import type { Budget, Steps } from './budget.ts';
 
-/** Positions in the rules' order, ascending. */
+/** Positions in the rules' order, ascending; most keys have one only, and millions of lists of one are large. */
 type Positions = number[];
+type Found = number | Positions;
 
 /** Below this, looking at every rule is cheaper than looking anything up. */
 const fewRules = 6;
-/** From how many rules it is judged which dimension tells them apart best: one in eight, within bounds. */
-const sampleSize = (rules: number) => Math.min(64, Math.max(12, rules >> 3));
+/** From how many rules it is judged which dimension tells them apart best: one in sixteen, within bounds. */
+const sampleSize = (rules: number) => Math.min(64, Math.max(8, rules >> 4));
 
 /**
  * Finds the first of many rules that matches, looking only at rules that could: each rule is filed under its values
@@ -45,7 +46,11 @@ export class RuleIndex {
     let best = this.#scan(this.#always, context, this.rules.length);
     for (const shelf of this.#shelves) {
       const found = shelf.find(context);
-      for (const positions of found) best = this.#scan(positions, context, best);
+      for (const positions of found)
+        best =
+          typeof positions === 'number'
+            ? this.#try(positions, context, best)
+            : this.#scan(positions, context, best);
     }
     return this.rules[best];
   }
@@ -58,9 +63,19 @@ export class RuleIndex {
     return best;
   }
 
+  #try(position: number, context: MatchContext, best: number): number {
+    return position < best && ruleMatches(this.rules[position] as CompiledRule, context) ? position : best;
+  }
+
   /** Under the first dimension in which every way to match the rule has keys; false when there is none. */
   #file(rule: CompiledRule, position: number, order: readonly Dimension[]): boolean {
     for (const dimension of order) {
+      const texts = rule.exactTexts(dimension);
+      if (texts !== undefined) {
+        const shelf = this.#shelf(dimension);
+        for (const text of texts) shelf.fileExact(text, position);
+        return true;
+      }
       const fields = fieldsIn(rule, dimension);
       if (fields === undefined) continue;
       const shelf = this.#shelf(dimension);
@@ -83,7 +98,7 @@ export class RuleIndex {
 /** All rules that are filed in one dimension. */
 class Shelf {
   readonly dimension: Dimension;
-  readonly #exact = new Map<string, Positions>();
+  readonly #exact = new Map<string, Found>();
   #prefixes: TextTrie<Positions> | undefined;
   #suffixes: TextTrie<Positions> | undefined;
   #ranges: IpTree<Positions> | undefined;
@@ -92,23 +107,27 @@ class Shelf {
     this.dimension = dimension;
   }
 
-  /** A new list is written with its first position: most keys have no second, and a list grown by `push` is large. */
+  /** A new list is written with its first position: a list grown by `push` is large. */
   file({ kind, text }: IndexKey, position: number): void {
+    if (kind === 'exact') {
+      this.fileExact(text, position);
+      return;
+    }
     const fresh = () => [position];
     const positions = this.#positionsAt(kind, text, fresh);
     if (positions.at(-1) !== position) positions.push(position);
   }
 
-  #positionsAt(kind: IndexKey['kind'], text: string, fresh: () => Positions): Positions {
+  fileExact(text: string, position: number): void {
+    const known = this.#exact.get(text);
+    if (known === undefined) this.#exact.set(text, position);
+    else if (typeof known === 'number') {
+      if (known !== position) this.#exact.set(text, [known, position]);
+    } else if (known.at(-1) !== position) known.push(position);
+  }
+
+  #positionsAt(kind: Exclude<IndexKey['kind'], 'exact'>, text: string, fresh: () => Positions): Positions {
     switch (kind) {
-      case 'exact': {
-        let positions = this.#exact.get(text);
-        if (positions === undefined) {
-          positions = fresh();
-          this.#exact.set(text, positions);
-        }
-        return positions;
-      }
       case 'prefix':
         this.#prefixes ??= new TextTrie('forward');
         return this.#prefixes.at(text, fresh);
@@ -122,7 +141,7 @@ class Shelf {
   }
 
   /** The positions of every rule whose key the request has. */
-  find(context: MatchContext): readonly Positions[] {
+  find(context: MatchContext): readonly Found[] {
     switch (this.dimension) {
       case 'source-ip':
         return this.#findIp(context.sourceIp);
@@ -137,27 +156,27 @@ class Shelf {
     }
   }
 
-  #findIp(ip: IpAddress | undefined): readonly Positions[] {
+  #findIp(ip: IpAddress | undefined): readonly Found[] {
     if (ip === undefined || this.#ranges === undefined) return nowhere;
     const found: Positions[] = [];
     this.#ranges.collect(ip, found);
     return found;
   }
 
-  #findAll(texts: readonly string[]): readonly Positions[] {
+  #findAll(texts: readonly string[]): readonly Found[] {
     if (texts.length === 1) return this.#findText(texts[0]);
     return texts.flatMap((text) => this.#findText(text));
   }
 
-  #findText(text: string | undefined): readonly Positions[] {
+  #findText(text: string | undefined): readonly Found[] {
     if (text === undefined) return nowhere;
     const exact = this.#exact.get(text);
     if (this.#prefixes === undefined && this.#suffixes === undefined)
       return exact === undefined ? nowhere : [exact];
-    const found: Positions[] = exact === undefined ? [] : [exact];
+    const found: Positions[] = [];
     this.#prefixes?.collect(text, found);
     this.#suffixes?.collect(text, found);
-    return found;
+    return exact === undefined ? found : [exact, ...found];
   }
 }
 
@@ -208,7 +227,8 @@ function rankDimensions(rules: readonly CompiledRule[], withHttp: boolean): read
 
 function tallyRule(rule: CompiledRule, tallies: Map<Dimension, Tally>, withHttp: boolean): void {
   const dimensions = new Set<Dimension>();
-  for (const { negated, field } of [...(rule.from[0] ?? []), ...(rule.to[0] ?? []), ...rule.when])
+  const { from, to, when } = rule.peek();
+  for (const { negated, field } of [...(from[0] ?? []), ...(to[0] ?? []), ...when])
     if (!negated && field.dimension !== undefined) dimensions.add(field.dimension);
   for (const dimension of dimensions) {
     const fields = withHttp || !httpDimensions.has(dimension) ? fieldsIn(rule, dimension) : undefined;
@@ -238,6 +258,7 @@ function cost({ rules, counts }: Tally): number {
 
 /** The fields that speak of a dimension, one for every way to match the rule; undefined when some way says nothing. */
 function fieldsIn(rule: CompiledRule, dimension: Dimension): readonly Field[] | undefined {
+  if (!rule.isOpen) return rule.closedFields(dimension);
   return (
     entryFields(rule.from, dimension) ?? entryFields(rule.to, dimension) ?? clauseField(rule.when, dimension)
   );
