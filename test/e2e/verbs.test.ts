@@ -3,7 +3,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { connect as tlsConnect, createServer as tlsServer } from 'node:tls';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { runCommandLine } from '../../src/cli/frame/program.ts';
 import { verbs } from '../../src/cli/verbs/index.ts';
@@ -36,7 +36,15 @@ afterAll(async () => {
 
 describe('castellan up', () => {
   it('says what it made, where its doors are and what to do next, and every address is true', async () => {
-    const { stdout } = server.output();
+    // The doors are open, and written down for others, before it is said.
+    const { stdout } = await vi.waitFor(
+      () => {
+        const output = server.output();
+        expect(output.stdout).toContain('castellan issue');
+        return output;
+      },
+      { timeout: 30_000 },
+    );
     for (const text of [
       'root created',
       'cluster.local',
@@ -379,6 +387,14 @@ describe('the program itself', () => {
     [['audit', 'verify'], 0],
     [['lint', 'missing.yaml'], 65],
     [['convert', 'missing.yaml'], 65],
+    [['test', 'missing.yaml'], 65],
+    [['diff', 'missing.yaml', 'missing.yaml'], 65],
+    [['describe', 'workload/nobody'], 1],
+    [['explain', '-f', 'missing.yaml', '--from', 'none', '--to', 'x'], 65],
+    [['simulate'], 64],
+    [['rotate', '--nonsense'], 64],
+    [['taint'], 64],
+    [['agent', '--nonsense'], 64],
     [['tail', '--nonsense'], 64],
     [['agent', '--nonsense'], 64],
     [['rotate', '--nonsense'], 64],
