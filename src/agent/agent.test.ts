@@ -169,6 +169,7 @@ describe('attestation', () => {
 });
 
 describe('reports', () => {
+  const told = (refused: string) => ({ refused, policyRevision: '' });
   const svid = (serial: string, spiffeId = `${td}/w`) =>
     ({ serial, spiffeId: { uri: spiffeId }, issuerKeyId: 'aa', notAfter: 5 }) as unknown as WorkloadSvid;
 
@@ -176,8 +177,8 @@ describe('reports', () => {
     const sent: NodeReport[] = [];
     const reports = new NodeReports({ report: (one) => sent.push(one), [Symbol.dispose]: () => undefined });
     const view = viewOf(pki, []);
-    reports.tell(view, '', [svid('1'), svid('2')]);
-    reports.tell(view, 'no', [svid('2'), svid('3')]);
+    reports.tell(view, told(''), [svid('1'), svid('2')]);
+    reports.tell(view, told('no'), [svid('2'), svid('3')]);
     expect(
       sent.map(({ began, endedSerials, refused }) => [began.map((b) => b.serial), endedSerials, refused]),
     ).toEqual([
@@ -187,7 +188,7 @@ describe('reports', () => {
     const long = `${td}/${'x'.repeat(1_900)}`;
     reports.tell(
       view,
-      '',
+      told(''),
       Array.from({ length: 100 }, (_, i) => svid(`s${i}`, long)),
     );
     const later = sent.slice(2);

@@ -5,6 +5,14 @@ import type { NodeView } from './view.ts';
 /** Room for certificates in one report; a request message is at most 64 KiB. */
 const maxReportBytes = 40 * 1024;
 
+/** What of the answers is not in the view. */
+export interface ToldInForce {
+  /** Why the last answer was refused; empty when it was not. */
+  readonly refused: string;
+  /** By which policy this node decides; empty where it does not. */
+  readonly policyRevision: string;
+}
+
 /** What one stream has told the server, so that it is told no more than what changed. */
 export class NodeReports {
   readonly #stream: SyncStream;
@@ -15,7 +23,7 @@ export class NodeReports {
   }
 
   /** Tells what is in force, in as many messages as it takes. */
-  tell(view: NodeView, refused: string, held: readonly WorkloadSvid[]): void {
+  tell(view: NodeView, told: ToldInForce, held: readonly WorkloadSvid[]): void {
     const now = new Map(held.map((svid) => [svid.serial, svid]));
     const ended = [...this.#told.keys()].filter((serial) => !now.has(serial));
     const began = held.filter(({ serial }) => !this.#told.has(serial));
@@ -23,9 +31,9 @@ export class NodeReports {
     for (const svid of began) this.#told.set(svid.serial, svid);
     const common = {
       revision: view.revision,
-      refused,
+      refused: told.refused,
       bundleSequences: new Map([...view.bundles.values()].map((one) => [one.trustDomain, one.sequence])),
-      policyRevision: view.policy?.revision ?? '',
+      policyRevision: told.policyRevision,
     };
     for (const part of partition(began.map(toHeld), ended)) this.#stream.report({ ...common, ...part });
   }

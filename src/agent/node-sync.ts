@@ -43,6 +43,7 @@ export class NodeSync implements Disposable {
   #stream: SyncStream | undefined;
   #reports: NodeReports | undefined;
   #refused = '';
+  #policy = { revision: '', refused: '' };
   #failures = 0;
   #isUp = false;
   #isClosed = false;
@@ -90,6 +91,12 @@ export class NodeSync implements Disposable {
       this.#reporting = undefined;
       this.#tell();
     });
+  }
+
+  /** This node decides by that policy now, or refused a newer one: the server is told. */
+  policyInForce(revision: string, refused = ''): void {
+    this.#policy = { revision, refused };
+    this.#tell();
   }
 
   [Symbol.dispose](): void {
@@ -173,7 +180,9 @@ export class NodeSync implements Disposable {
   }
 
   #tell(): void {
-    if (this.#view !== undefined) this.#reports?.tell(this.#view, this.#refused, this.#parts.held());
+    const refused = this.#refused === '' ? this.#policy.refused : this.#refused;
+    const told = { refused, policyRevision: this.#policy.revision };
+    if (this.#view !== undefined) this.#reports?.tell(this.#view, told, this.#parts.held());
   }
 
   #save(): void {

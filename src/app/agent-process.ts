@@ -20,6 +20,9 @@ export interface AgentEndpoints {
   readonly workloadApi: string;
   readonly adminSocket: string;
   readonly observability: string;
+  /** Of its doors for proxies, where it has some. */
+  readonly extAuthz?: string;
+  readonly extAuthzHttp?: string;
 }
 
 export interface AgentProcess extends AsyncDisposable {
@@ -101,6 +104,9 @@ async function openDoors(
     workloadApi: `unix:${agent.socket.path}`,
     adminSocket: `unix:${adminSocket}`,
     observability: hostPort(host, portOf(observability)),
+    ...(agent.checks === undefined
+      ? {}
+      : { extAuthz: agent.checks.extAuthz, extAuthzHttp: agent.checks.extAuthzHttp }),
   };
 }
 

@@ -1,5 +1,11 @@
 import { join } from 'node:path';
-import { attestation, type NodeEvidence, ServerChannel, serverLink } from '../adapters/agent-link/index.ts';
+import {
+  attestation,
+  decisionShipper,
+  type NodeEvidence,
+  ServerChannel,
+  serverLink,
+} from '../adapters/agent-link/index.ts';
 import { openAgentDirectory } from '../adapters/key-store/index.ts';
 import { systemKeys } from '../adapters/system/keys.ts';
 import type { Metrics } from '../adapters/telemetry/index.ts';
@@ -10,6 +16,7 @@ import type { SecretWords } from '../endpoints/sds/index.ts';
 import { HealthBoard } from '../operations/health-board.ts';
 import { meterOf, sampleAgent } from './agent-metrics.ts';
 import type { Environment } from './environment.ts';
+import { type NodeDeciding, type NodeDoors, nodeDeciding, openNodeDoors } from './node-deciding.ts';
 import { buildInfo, type Settings } from './settings/index.ts';
 import { openWorkloadSocket, type WorkloadSocket, type WorkloadSocketParts } from './workload-socket.ts';
 
@@ -23,7 +30,6 @@ export interface AgentOptions {
   readonly firstRoots: () => Promise<readonly Uint8Array[]>;
   readonly evidence: NodeEvidence | undefined;
   readonly noteRefusal: (refusal: WorkloadRefusal) => void;
-  readonly wantsPolicy?: boolean;
   readonly onView?: (view: NodeView) => void;
   /** For tests of limits. */
   readonly socketLimits?: Pick<WorkloadSocketParts, 'limits' | 'stallMs'>;
@@ -33,6 +39,8 @@ export interface RunningAgent extends AsyncDisposable {
   readonly directory: string;
   readonly node: NodeAgent;
   readonly socket: WorkloadSocket;
+  /** Where it answers proxies; undefined when it does not. */
+  readonly checks: NodeDoors | undefined;
   close(graceMs?: number): Promise<void>;
 }
 
@@ -43,7 +51,8 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   await using opening = new AsyncDisposableStack();
   const { settings, environment } = options;
   const directory = join(settings.stateDir, 'agent');
-  const node = await openNode(options, directory, opening);
+  const deciding = nodeDeciding(options, directory);
+  const node = await openNode(options, { directory, deciding }, opening);
   const health = new HealthBoard(['', workloadService]);
   const socket = await openWorkloadSocket({
     path: workloadSocketPath(settings),
@@ -62,6 +71,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   let graceMs = 0;
   opening.defer(() => socket.close(graceMs));
   await node.start();
+  const checks = await openNodeDoors(deciding, { settings, environment }, opening);
   health.setAll(true);
   sampleAgent(options.metrics, node);
   const stack = opening.move();
@@ -72,7 +82,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     closing ??= node.sync.saved().then(() => stack.disposeAsync());
     return closing;
   };
-  return { directory, node, socket, close, [Symbol.asyncDispose]: () => close() };
+  return { directory, node, socket, checks, close, [Symbol.asyncDispose]: () => close() };
 }
 
 export function workloadSocketPath({ agent, stateDir }: Settings): string {
@@ -90,7 +100,7 @@ function wordsOf({ agent: { sds } }: Settings): SecretWords {
 /** What works without a door. */
 async function openNode(
   options: AgentOptions,
-  directory: string,
+  { directory, deciding }: { readonly directory: string; readonly deciding: NodeDeciding | undefined },
   stack: AsyncDisposableStack,
 ): Promise<NodeAgent> {
   const { settings, environment, target, metrics, evidence } = options;
@@ -99,7 +109,7 @@ async function openNode(
   const { version } = buildInfo();
   const store = await openAgentDirectory(directory);
   const channel = stack.use(new ServerChannel({ target, serverId: serverId(settings.trustDomain) }, clock));
-  return stack.use(
+  const node = stack.use(
     new NodeAgent({
       clock,
       random,
@@ -115,8 +125,11 @@ async function openNode(
         options.noteRefusal(refusal);
       },
       firstRoots: options.firstRoots,
-      wantsPolicy: options.wantsPolicy ?? false,
-      onView: options.onView ?? (() => undefined),
+      wantsPolicy: deciding !== undefined,
+      onView(view) {
+        deciding?.follow(view);
+        options.onView?.(view);
+      },
       limits: {
         maxConcurrentRequests: agent.maxConcurrentRequests,
         maxStreams: agent.maxStreams,
@@ -124,4 +137,6 @@ async function openNode(
       },
     }),
   );
+  deciding?.join(node, decisionShipper(channel));
+  return node;
 }

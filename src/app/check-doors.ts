@@ -1,10 +1,10 @@
 import type { ServingCertificate } from '../authority/index.ts';
 import { type ExtAuthzAddress, type ExtAuthzServer, extAuthzServer } from '../endpoints/ext-authz/index.ts';
 import { httpCheckServer } from '../endpoints/forward-auth/index.ts';
+import type { CheckRequest } from '../operations/check-request/index.ts';
 import type { PeerVerdict } from '../wire/tls/listener.ts';
 import { isLoopback } from '../wire/tls/loopback.ts';
 import { portOf, setCredentials } from './admin.ts';
-import type { Deciding } from './deciding.ts';
 import { hostPort } from './endpoints-file.ts';
 import type { Environment } from './environment.ts';
 import type { Settings } from './settings/index.ts';
@@ -14,7 +14,7 @@ export interface CheckDoorParts {
   readonly environment: Environment;
   readonly serving: Pick<ServingCertificate, 'current' | 'onChange'>;
   readonly validatePeer: (chain: readonly Uint8Array[]) => PeerVerdict;
-  readonly checks: Pick<Deciding, 'verb'>;
+  readonly checks: { readonly verb: Pick<CheckRequest, 'check'> };
 }
 
 /** Where the doors are. */

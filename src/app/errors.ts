@@ -31,6 +31,11 @@ export const appErrors = defineErrors({
     message: 'the file of blocked keys is malformed',
     next: 'write one SHA-256 of a public key (SPKI) a line, 64 hexadecimal digits',
   },
+  AGENT_CHECKS_NOT_LOCAL: {
+    kind: 'precondition',
+    message: 'the doors of an agent for proxies are for its own node',
+    next: 'set agent.checks.address to a loopback address, or use agent.checks.socket',
+  },
   WORKERS_NEED_A_PORT: {
     kind: 'precondition',
     message: 'workers share a port, not a Unix socket',

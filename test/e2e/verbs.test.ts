@@ -3,7 +3,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { connect as tlsConnect, createServer as tlsServer } from 'node:tls';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { runCommandLine } from '../../src/cli/frame/program.ts';
 import { verbs } from '../../src/cli/verbs/index.ts';
@@ -36,7 +36,15 @@ afterAll(async () => {
 
 describe('castellan up', () => {
   it('says what it made, where its doors are and what to do next, and every address is true', async () => {
-    const { stdout } = server.output();
+    // The doors are open, and written down for others, before it is said.
+    const { stdout } = await vi.waitFor(
+      () => {
+        const output = server.output();
+        expect(output.stdout).toContain('castellan issue');
+        return output;
+      },
+      { timeout: 30_000 },
+    );
     for (const text of [
       'root created',
       'cluster.local',
@@ -369,12 +377,32 @@ describe('the program itself', () => {
     [['inspect', 'certs/dev/cert.pem'], 0],
     [['inspect', 'own.key'], 65],
     [['revoke', cart], 1],
+    [['rotate', 'status'], 0],
+    [['rotate', 'plan', 'leaf'], 64],
+    [['rotate', 'rollback', 'root'], 1],
+    [['taint', 'not-an-id'], 64],
+    [['taint', '00ff00ff'], 1],
     [['token', 'create', '--for', 'spiffe://cluster.local/castellan/x'], 77],
     [['explain', 'USAGE'], 0],
     [['audit', 'verify'], 0],
     [['lint', 'missing.yaml'], 65],
     [['convert', 'missing.yaml'], 65],
+    [['test', 'missing.yaml'], 65],
+    [['diff', 'missing.yaml', 'missing.yaml'], 65],
+    [['describe', 'workload/nobody'], 1],
+    [['explain', '-f', 'missing.yaml', '--from', 'none', '--to', 'x'], 65],
+    [['simulate'], 64],
+    [['rotate', '--nonsense'], 64],
+    [['taint'], 64],
+    [['agent', '--nonsense'], 64],
     [['tail', '--nonsense'], 64],
+    [['agent', '--nonsense'], 64],
+    [['rotate', '--nonsense'], 64],
+    [['taint', '--nonsense'], 64],
+    [['describe', '--nonsense'], 64],
+    [['simulate', '--nonsense'], 64],
+    [['test', 'missing.yaml'], 65],
+    [['diff', 'missing.yaml', 'missing-too.yaml'], 65],
     [['check', '--expiring-within', '40d'], 1],
     [['backup', 'copy.db'], 0],
     [['restore', 'copy.db', '--state-dir', server?.stateDir ?? '.castellan'], 75],

@@ -86,6 +86,23 @@ export const agent = z
           .describe('The signal for that process.'),
       })
       .prefault({}),
+    checks: z
+      .strictObject({
+        enabled: z
+          .boolean()
+          .default(false)
+          .describe('Answer proxies of this node here, by the policies that the server streams.'),
+        address: bindAddress.describe('A loopback address: the doors of an agent are for its own node.'),
+        grpcPort: port(9_191).describe('The port of its gRPC door for proxies; 0 takes any free one.'),
+        httpPort: port(9_192).describe('The port of its HTTP doors for proxies; 0 takes any free one.'),
+        socket: filePath()
+          .optional()
+          .describe('A Unix socket for its gRPC door, instead of address and port.'),
+        maxStale: duration('24h').describe(
+          'How long it decides after the server was last heard; then it denies everything.',
+        ),
+      })
+      .prefault({}),
     withUp: z.boolean().default(true).describe('Let `castellan up` run an agent beside the server.'),
   })
   .refine(({ bundleFile, rootFingerprint }) => bundleFile === undefined || rootFingerprint === undefined, {

@@ -1,4 +1,4 @@
-import type { AuthzRequest, Decision } from '../../../src/policy/index.ts';
+import type { AuthzRequest } from '../../../src/policy/index.ts';
 import type { CheckInit } from '../check-harness.ts';
 import type { PeerCredentials } from './vector-peers.ts';
 import type { VectorCase } from './vectors.ts';
@@ -6,19 +6,19 @@ import type { VectorCase } from './vectors.ts';
 export type VectorDoor = 'Envoy' | 'gRPC' | 'ext-authz-http' | 'forward-auth' | 'auth-request';
 
 /** Why a case of the corpus cannot be put to a door as it stands; undefined: it can. */
-export function leftOut({ request, decision }: VectorCase, door: VectorDoor): string | undefined {
-  for (const [reason, applies] of reasons) if (applies({ request, decision, door })) return reason;
+export function leftOut(vector: VectorCase, door: VectorDoor): string | undefined {
+  for (const [reason, applies] of reasons) if (applies({ ...vector, door })) return reason;
   return undefined;
 }
 
-interface Asked {
-  readonly request: AuthzRequest;
-  readonly decision: Decision;
+interface Asked extends VectorCase {
   readonly door: VectorDoor;
 }
 
 const isHttpDoor = (door: VectorDoor) => door !== 'Envoy' && door !== 'gRPC';
 const reads = ({ decision }: Asked, input: string) => decision.inputs.includes(input);
+
+const doorWords = /^(x-forwarded-.*|x-original-.*|x-real-ip|x-ssl-client-cert)$/;
 
 /** The closed list, each reason once. */
 const reasons: readonly (readonly [string, (asked: Asked) => boolean])[] = [
@@ -41,11 +41,47 @@ const reasons: readonly (readonly [string, (asked: Asked) => boolean])[] = [
     ({ request }) => (request.tokens ?? []).some(({ place }) => place.in !== 'header'),
   ],
   [
+    'a rule without an issuer takes only keys that are fetched',
+    ({ request, issuers }) => issuers.has('') && (request.tokens ?? []).length > 0,
+  ],
+  [
     'no token can be made of which that is true',
-    ({ request }) =>
+    ({ request, issuers }) =>
       (request.tokens ?? []).some((token) =>
-        token.ok ? typeof token.claims.iss !== 'string' : token.fault === 'keys-unavailable',
+        token.ok
+          ? typeof token.claims.iss !== 'string' || !issuers.has(token.claims.iss)
+          : token.fault === 'keys-unavailable' || issuers.size === 0,
       ),
+  ],
+  [
+    'the case does not say whose the spoilt token is',
+    ({ request, issuers }) => issuers.size > 1 && (request.tokens ?? []).some(({ ok }) => !ok),
+  ],
+  [
+    'no authority issues such an identity',
+    ({ request }) => /^spiffe:\/\/[^/]*$/.test(request.connection.peer?.uri ?? ''),
+  ],
+  [
+    'a door asks every provider that is needed',
+    ({ request, decision }) =>
+      decision.reason === 'custom_unavailable' &&
+      ![...(request.custom?.values() ?? [])].some(({ outcome }) => outcome === 'unavailable'),
+  ],
+  [
+    'Envoy reads a whole URL itself',
+    ({ request: { http }, door }) => door === 'Envoy' && http !== undefined && /^[a-z]+:/i.test(http.path),
+  ],
+  [
+    'the scheme is that of the connection',
+    ({ request: { http, connection }, door }) =>
+      http?.scheme !== undefined &&
+      door !== 'gRPC' &&
+      http.scheme !== (connection.tls === 'none' ? 'http' : 'https'),
+  ],
+  [
+    'the header is one of the words of the door',
+    ({ request: { http }, door }) =>
+      isHttpDoor(door) && [...(http?.headers.keys() ?? [])].some((name) => doorWords.test(name)),
   ],
   [
     'metadata comes from other filters of the proxy',
@@ -156,6 +192,7 @@ export function callOf(
         headers: [
           ['host', authority],
           ['x-real-ip', ip],
+          ['x-forwarded-proto', scheme],
           ...(certificate === undefined ? [] : [['x-forwarded-client-cert', element] as const]),
           ...lines,
         ],

@@ -171,6 +171,8 @@ export async function startDeployedEnvoy(
     [`port_value: ${ports.backend} `]: `port_value: ${around.backend} `,
     [`port_value: ${ports.castellan} `]: `port_value: ${around.castellan} `,
     'port_value: 9901 ': 'port_value: 0 ',
+    // A busy machine must not decide.
+    'timeout: 0.25s': 'timeout: 10s',
     ...changes,
   });
   return await startEnvoy(config, port, files);
@@ -182,6 +184,7 @@ export async function startNginx({ backend, castellan }: Around): Promise<Runnin
     'listen 127.0.0.1:8000': `listen 127.0.0.1:${port}`,
     'server 127.0.0.1:9192': `server 127.0.0.1:${castellan}`,
     'http://127.0.0.1:8080': `http://127.0.0.1:${backend}`,
+    'proxy_read_timeout 1s': 'proxy_read_timeout 10s',
   });
   const main = `daemon off;
 worker_processes 1;
@@ -212,7 +215,10 @@ export async function startHaproxy({ backend, castellan }: Around): Promise<Runn
   });
   return await start({
     tool: 'haproxy',
-    files: { 'haproxy.cfg': config, 'castellan.lua': deployed('haproxy/castellan.lua', {}) },
+    files: {
+      'haproxy.cfg': config,
+      'castellan.lua': deployed('haproxy/castellan.lua', { 'timeout_ms = 1000': 'timeout_ms = 10000' }),
+    },
     args: () => ['-db', '-f', 'haproxy.cfg'],
     port,
   });
@@ -224,6 +230,7 @@ export async function startCaddy({ backend, castellan }: Around): Promise<Runnin
     'http://:8000': `http://:${port}`,
     'forward_auth 127.0.0.1:9192': `forward_auth 127.0.0.1:${castellan}`,
     'reverse_proxy 127.0.0.1:8080': `reverse_proxy 127.0.0.1:${backend}`,
+    'response_header_timeout 1s': 'response_header_timeout 10s',
   });
   return await start({
     tool: 'caddy',

@@ -26,6 +26,8 @@ export interface VectorCase {
   readonly request: AuthzRequest;
   readonly decision: Decision;
   readonly active: () => ActivePolicy;
+  /** Whose tokens the policies of the file know. */
+  readonly issuers: ReadonlySet<string>;
 }
 
 type Plain = Record<string, unknown>;
@@ -52,11 +54,17 @@ export function vectorCases(file: string): readonly VectorCase[] {
       ...(mode === 'strict' ? { strict: true } : {}),
     };
     const snapshot = compile(resources, settings);
+    const issuers = new Set(
+      resources.flatMap((one) =>
+        one.kind === 'RequestAuthentication' ? one.spec.jwtRules.map((rule) => rule.issuer ?? '') : [],
+      ),
+    );
     return definition.cases.map(({ name, request }) => ({
       file,
       name,
       mode,
-      request: { ...request, ...(request.http === undefined ? {} : { http: withTokens(request) }) },
+      request: { ...request, ...(request.http === undefined ? {} : { http: withTokens(request, issuers) }) },
+      issuers,
       decision: evaluate(snapshot, request),
       active: () => activeFor(request, withKeys.resources, settings),
     }));
@@ -121,9 +129,13 @@ function entryOf(facts: WorkloadFacts, { destinationIp, destinationPort }: Authz
 }
 
 /** The corpus writes `token-0` where a token stands; here stands one that says what the corpus says of it. */
-function withTokens({ http, tokens = [] }: AuthzRequest): NonNullable<AuthzRequest['http']> {
+function withTokens(
+  { http, tokens = [] }: AuthzRequest,
+  issuers: ReadonlySet<string>,
+): NonNullable<AuthzRequest['http']> {
   const { headers, ...rest } = http as NonNullable<AuthzRequest['http']>;
-  const real = tokens.map(realToken);
+  const iss = [...issuers].find((one) => one !== '') ?? 'https://any.example';
+  const real = tokens.map((token) => realToken(token, iss));
   const replaced = new Map(
     [...headers].map(([name, lines]) => [
       name,
@@ -133,9 +145,9 @@ function withTokens({ http, tokens = [] }: AuthzRequest): NonNullable<AuthzReque
   return { ...rest, headers: replaced };
 }
 
-function realToken(result: TokenResult): string {
+function realToken(result: TokenResult, iss: string): string {
   if (result.ok) return issuer.signText(header, JSON.stringify(result.claims));
-  const claims = { sub: 'someone' };
+  const claims = { iss, sub: 'someone' };
   switch (result.fault) {
     case 'expired':
       return issuer.token({ ...claims, exp: 1_000_000 });
