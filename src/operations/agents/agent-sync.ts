@@ -37,7 +37,11 @@ export class AgentSync implements Disposable {
       parts.federated.watch(changed),
       parts.revocations.watch(changed),
       parts.policy.watch(changed),
-      parts.nodes.watch((id) => this.#endUnlessAttested(id)),
+      parts.nodes.watch((id) => {
+        // What it showed may have changed, and with it the names it goes by.
+        this.#shared.forget(id);
+        this.#endUnlessAttested(id);
+      }),
     ];
     this.#armLook();
   }
