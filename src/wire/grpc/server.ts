@@ -71,11 +71,7 @@ export function grpcServer(options: GrpcServerOptions): GrpcServer {
       injector.injectConnection(socket);
     },
     sessions: () => internals.http2Servers.get(http2Server)?.sessions.size ?? 0,
-    async drain(graceMs) {
-      await drain(server, graceMs);
-      // The library leaves a session with open streams to the far end, which may wait for ever.
-      for (const socket of sockets) socket.destroy();
-    },
+    drain: (graceMs) => drain(server, sockets, graceMs),
   };
 }
 
@@ -111,12 +107,20 @@ function http2Options(limits: GrpcLimits): ServerOptions {
   };
 }
 
-function drain(server: Server, graceMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => server.forceShutdown(), graceMs);
-    server.tryShutdown(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
+/**
+ * The library counts a session as closed as soon as it has been asked to close, so what is waited for are the sockets:
+ * each ends with the last call on it, or when the time is over.
+ */
+async function drain(server: Server, sockets: ReadonlySet<Duplex>, graceMs: number): Promise<void> {
+  const closed = [...sockets].map(
+    (socket) =>
+      new Promise<void>((resolve) => (socket.closed ? resolve() : socket.once('close', () => resolve()))),
+  );
+  const shutDown = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  const timer = setTimeout(() => {
+    // Not its sessions: the far end is to see a connection that is gone, and no stream that failed.
+    for (const socket of sockets) socket.destroy();
+  }, graceMs);
+  await Promise.all([...closed, shutDown]);
+  clearTimeout(timer);
 }
