@@ -17,7 +17,7 @@ import { listenTls } from '../wire/tls/listener.ts';
 import { listenPlaintext } from '../wire/tls/plaintext-listener.ts';
 import type { Agents } from './agents.ts';
 import type { Environment } from './environment.ts';
-import { authorityTrust, peerJudge } from './peer-judge.ts';
+import { tellingJudge } from './peer-judge.ts';
 import { keepPeersHonest } from './peer-upkeep.ts';
 import type { Settings } from './settings/index.ts';
 import type { State } from './state.ts';
@@ -65,7 +65,7 @@ export async function openCsrListeners(parts: CsrListenerParts): Promise<CsrList
     server.inject(socket);
   };
   const admission = { maxConnections: settings.limits.maxConnections };
-  const judge = peerJudge(authorityTrust(parts.state.authority), environment);
+  const judge = tellingJudge(parts.state, environment);
   const tls = await listenTls({
     host: settings.csrAddress,
     port: settings.csrPort,

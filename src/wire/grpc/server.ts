@@ -56,11 +56,13 @@ export function grpcServer(options: GrpcServerOptions): GrpcServer {
   const [http2Server] = internals.http2Servers.keys();
   if (http2Server === undefined)
     throw new TypeError('grpc-js no longer makes its http/2 server as we know it');
+  const open = new OpenCalls();
   installGate(http2Server, {
     limits,
     logger: options.logger,
     knownPaths: paths.known,
     unaryPaths: paths.unary,
+    onUnary: (change) => open.count(change),
   });
   const sockets = new Set<Duplex>();
   return {
@@ -71,7 +73,7 @@ export function grpcServer(options: GrpcServerOptions): GrpcServer {
       injector.injectConnection(socket);
     },
     sessions: () => internals.http2Servers.get(http2Server)?.sessions.size ?? 0,
-    drain: (graceMs) => drain(server, sockets, graceMs),
+    drain: (graceMs) => drain({ server, sockets, open }, graceMs),
   };
 }
 
@@ -107,20 +109,47 @@ function http2Options(limits: GrpcLimits): ServerOptions {
   };
 }
 
+/** Calls that answer once and have not yet. */
+class OpenCalls {
+  #count = 0;
+  #onNone: (() => void) | undefined;
+
+  count(change: 1 | -1): void {
+    this.#count += change;
+    if (this.#count === 0) this.#onNone?.();
+  }
+
+  none(): Promise<void> {
+    return this.#count === 0 ? Promise.resolve() : new Promise((resolve) => (this.#onNone = resolve));
+  }
+}
+
+interface Draining {
+  readonly server: Server;
+  readonly sockets: ReadonlySet<Duplex>;
+  readonly open: OpenCalls;
+}
+
+/** How long streams that were told to end have for their last words; they would never end by themselves. */
+const goodbyeMs = 1_000;
+
 /**
- * The library counts a session as closed as soon as it has been asked to close, so what is waited for are the sockets:
- * each ends with the last call on it, or when the time is over.
+ * Calls that answer once are waited for, streams are not. The library counts a session as closed as soon as it was
+ * asked to close, so the sockets are ended here: the far end sees a connection that is gone, and no call that failed.
  */
-async function drain(server: Server, sockets: ReadonlySet<Duplex>, graceMs: number): Promise<void> {
+async function drain({ server, sockets, open }: Draining, graceMs: number): Promise<void> {
   const closed = [...sockets].map(
     (socket) =>
       new Promise<void>((resolve) => (socket.closed ? resolve() : socket.once('close', () => resolve()))),
   );
   const shutDown = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-  const timer = setTimeout(() => {
-    // Not its sessions: the far end is to see a connection that is gone, and no stream that failed.
+  const end = () => {
     for (const socket of sockets) socket.destroy();
-  }, graceMs);
+  };
+  const late = setTimeout(end, graceMs);
+  let goodbye: NodeJS.Timeout | undefined;
+  void open.none().then(() => (goodbye = setTimeout(end, Math.min(goodbyeMs, graceMs))));
   await Promise.all([...closed, shutDown]);
-  clearTimeout(timer);
+  clearTimeout(late);
+  clearTimeout(goodbye);
 }
