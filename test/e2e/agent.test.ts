@@ -42,9 +42,9 @@ describe('castellan agent', () => {
   it('joins by a token and a fingerprint, explains whom it refuses, serves whom is registered, and starts again without either', async () => {
     const server = await startServer({ cwd });
     const roots = JSON.parse((await run(['get', 'roots', '-o', 'json'], { cwd })).stdout) as {
-      items: { sha256: string; role: string }[];
+      items: { fingerprint: string; role: string }[];
     };
-    const fingerprint = roots.items.find(({ role }) => role === 'root')?.sha256 ?? '';
+    const fingerprint = roots.items.find(({ role }) => role === 'root')?.fingerprint ?? '';
     const token = await run(['token', 'create', '--agent', 'n1'], { cwd });
     writeFileSync(at('token'), token.stdout, { mode: 0o600 });
     const args = ['--state-dir', at('node'), '--agent-server', server.endpoints.csr];
@@ -96,7 +96,7 @@ describe('castellan agent', () => {
     expect(await identity(later)).toBe('spiffe://cluster.local/web');
     await second.stop();
     await server.stop();
-  });
+  }, 400_000);
 });
 
 /** The agent hears from its server a moment after it opened its socket. */
