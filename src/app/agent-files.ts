@@ -27,17 +27,25 @@ export async function keepFiles(
   };
   const selectors = await unixAttestor({ digests: settings.digests }).attest(self);
   let isBusy = false;
+  let isAsked = false;
   let isClosed = false;
   let written: ReadyState | undefined;
+  let inForce = '';
   let timer: Disposable | undefined;
   const work = async () => {
     const state = subscription.state();
+    // What changes while it works is looked at when it is done.
+    isAsked = isBusy;
     if (isBusy || isClosed || state.kind !== 'ready' || state === written) return;
     isBusy = true;
     try {
       const identity = pick(state, spiffeId);
-      await writeFileSet(dir, filesOf(identity, state));
+      const files = filesOf(identity, state);
+      const content = JSON.stringify(files);
+      if (content !== inForce) await writeFileSet(dir, files);
       written = state;
+      if (content === inForce) return;
+      inForce = content;
       await notifyChange({ command, pidFile, signal, directory: dir });
       node.alarms.lower('workload_files', dir);
       logger.info('files were exchanged', { directory: dir, spiffeId: identity.svid.spiffeId.uri });
@@ -47,8 +55,7 @@ export async function keepFiles(
     } finally {
       isBusy = false;
     }
-    // What changed meanwhile is not lost.
-    if (written === state) await work();
+    if (isAsked) await work();
   };
   const wake = () => void work();
   const subscription = node.workloads.subscribe(selectors, wake);
