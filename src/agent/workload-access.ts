@@ -195,7 +195,7 @@ export class StateFeed<T extends object> implements Disposable {
   readonly #parts: StateFeedParts<T>;
   readonly #subscription: WorkloadSubscription;
   #said: T | undefined;
-  #waitingSince: number | undefined;
+  #waiting: { isOver: boolean } | undefined;
   #timer: Disposable | undefined;
 
   constructor(parts: StateFeedParts<T>) {
@@ -215,7 +215,7 @@ export class StateFeed<T extends object> implements Disposable {
     if (state.kind === 'unknown') throw agentErrors.AGENT_NOT_READY();
     const value = this.#parts.read(state);
     if (value !== undefined) {
-      this.#waitingSince = undefined;
+      this.#waiting = undefined;
       return value;
     }
     if (!this.#isPatienceOver()) return undefined;
@@ -233,13 +233,16 @@ export class StateFeed<T extends object> implements Disposable {
   }
 
   #isPatienceOver(): boolean {
-    const { clock, patienceMs, onChange } = this.#parts;
-    const now = clock.bootTime();
-    if (this.#waitingSince === undefined) {
-      this.#waitingSince = now;
+    if (this.#waiting === undefined) {
+      const waiting = { isOver: false };
+      this.#waiting = waiting;
+      const { clock, patienceMs, onChange } = this.#parts;
       this.#timer?.[Symbol.dispose]();
-      this.#timer = clock.schedule(patienceMs, onChange);
+      this.#timer = clock.schedule(patienceMs, () => {
+        waiting.isOver = true;
+        onChange();
+      });
     }
-    return now - this.#waitingSince >= patienceMs;
+    return this.#waiting.isOver;
   }
 }

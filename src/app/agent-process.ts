@@ -10,6 +10,7 @@ import { portOf } from './admin.ts';
 import { listenOnSocket } from './admin-socket.ts';
 import { type RunningAgent, startAgent } from './agent.ts';
 import { evidenceOf } from './agent-evidence.ts';
+import { keepFiles } from './agent-files.ts';
 import { firstRoots } from './agent-trust.ts';
 import { hostPort } from './endpoints-file.ts';
 import type { Environment } from './environment.ts';
@@ -58,6 +59,7 @@ export async function startAgentProcess(options: {
     noteRefusal: (refusal) => refusals.note(refusal),
   });
   opening.defer(() => agent.close(drainMs));
+  opening.use(await keepFiles(agent.node, settings.agent, environment));
   const endpoints = await openDoors(agent, { settings, environment, metrics, refusals }, opening);
   writeEndpoints(file, endpoints);
   opening.defer(() => rmSync(file, { force: true }));

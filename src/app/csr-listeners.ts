@@ -13,11 +13,11 @@ import { IstioCertificateService } from '../wire/gen/istio/v1/auth/ca_pb.js';
 import { type ConnectionFacts, ConnectionTable } from '../wire/grpc/connections.ts';
 import type { GrpcLimits } from '../wire/grpc/limits.ts';
 import { grpcServer } from '../wire/grpc/server.ts';
-import { listenTls } from '../wire/tls/listener.ts';
+import { listenTls, type ServingCredentials } from '../wire/tls/listener.ts';
 import { listenPlaintext } from '../wire/tls/plaintext-listener.ts';
 import type { Agents } from './agents.ts';
 import type { Environment } from './environment.ts';
-import { authorityTrust, peerJudge } from './peer-judge.ts';
+import { tellingJudge } from './peer-judge.ts';
 import { keepPeersHonest } from './peer-upkeep.ts';
 import type { Settings } from './settings/index.ts';
 import type { State } from './state.ts';
@@ -65,17 +65,17 @@ export async function openCsrListeners(parts: CsrListenerParts): Promise<CsrList
     server.inject(socket);
   };
   const admission = { maxConnections: settings.limits.maxConnections };
-  const judge = peerJudge(authorityTrust(parts.state.authority), environment);
+  const judge = tellingJudge(parts.state, environment);
   const tls = await listenTls({
     host: settings.csrAddress,
     port: settings.csrPort,
-    credentials: serving.current(),
+    credentials: shownToAgents(serving.current(), parts.state),
     validatePeer: judge,
     onConnection,
     logger,
     admission,
   });
-  const renewal = serving.onChange((material) => tls.setCredentials(material));
+  const renewal = serving.onChange((material) => tls.setCredentials(shownToAgents(material, parts.state)));
   const { enabled, port } = settings.plaintext;
   const plaintext = enabled
     ? await listenPlaintext({ host: '127.0.0.1', port, onConnection, logger, admission })
@@ -96,4 +96,12 @@ export async function openCsrListeners(parts: CsrListenerParts): Promise<CsrList
       await server.drain(graceMs);
     },
   };
+}
+
+/** With the roots behind it: an agent that knows no more than a fingerprint finds its root in the chain (D25). */
+function shownToAgents(
+  { chainPem, privateKeyPem }: ServingCredentials,
+  { authority }: State,
+): ServingCredentials {
+  return { chainPem: chainPem + authority.rootsPem(), privateKeyPem };
 }

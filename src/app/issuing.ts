@@ -48,7 +48,14 @@ export async function openIssuing(parts: IssuingParts): Promise<Issuing> {
   const { store, authority, clockGuard } = state;
   const { trustDomain, clusterId } = settings;
   const registrations = stack.use(
-    await Registrations.open({ resources: store.resources, clusterId, trustDomain, clock, logger }),
+    await Registrations.open({
+      resources: store.resources,
+      nodes: store.nodes,
+      clusterId,
+      trustDomain,
+      clock,
+      logger,
+    }),
   );
   const standing = new RecordedStanding({
     issuances: store.issuances,

@@ -31,9 +31,16 @@ export class RegistrationIndex implements NodeRegistry {
   readonly #instances = new Map<string, Instance>();
   readonly #nodes = new Map<string, Set<string>>();
   readonly #children = new Map<string, Set<string>>();
+  readonly #aliasesOf: (parent: string) => readonly string[];
 
-  constructor(clusterId: string, registrations: Iterable<Registration>) {
+  /** `aliasesOf` gives the further names under which a parent's registrations stand. */
+  constructor(
+    clusterId: string,
+    registrations: Iterable<Registration>,
+    aliasesOf: (parent: string) => readonly string[] = () => [],
+  ) {
     this.#clusterId = clusterId;
+    this.#aliasesOf = aliasesOf;
     const seen = new Set<string>();
     for (const registration of registrations) {
       this.#addChild(registration);
@@ -59,7 +66,7 @@ export class RegistrationIndex implements NodeRegistry {
 
   isRegisteredUnder(parent: SpiffeId, id: SpiffeId): boolean {
     const visited = new Set<string>();
-    const toVisit = [parent.uri];
+    const toVisit = [parent.uri, ...this.#aliasesOf(parent.uri)];
     for (let uri = toVisit.pop(); uri !== undefined; uri = toVisit.pop()) {
       for (const child of this.#children.get(uri) ?? []) {
         if (child === id.uri) return true;

@@ -1,3 +1,4 @@
+import { serverId } from '../authority/index.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import {
@@ -12,8 +13,8 @@ import {
   type IdentityRegistration,
   parseResources,
 } from '../resources/index.ts';
-import type { TrustDomain } from '../spiffe/index.ts';
-import type { ResourceStore, StoredResource } from './ports/index.ts';
+import { formatSelector, type TrustDomain } from '../spiffe/index.ts';
+import type { NodeStore, ResourceStore, StoredResource } from './ports/index.ts';
 
 /** The registrations as they are at one moment. */
 export interface RegistrationView {
@@ -29,6 +30,7 @@ export interface RegistrationView {
 
 export interface RegistrationsDeps {
   readonly resources: ResourceStore;
+  readonly nodes: Pick<NodeStore, 'find'>;
   readonly clusterId: string;
   readonly trustDomain: TrustDomain;
   readonly clock: Clock;
@@ -113,23 +115,46 @@ export class Registrations implements Disposable {
     }
     const ids = new Set(live.map(({ spiffeId }) => spiffeId.uri));
     const byParent = Map.groupBy(live, ({ parentId }) => parentId?.uri);
+    const aliasesOf = nodeAliases(this.#deps.nodes, byParent.get(serverId(trustDomain).uri) ?? []);
     return {
-      registry: new RegistrationIndex(clusterId, live),
+      registry: new RegistrationIndex(clusterId, live, aliasesOf),
       isRegistered: (id) => ids.has(id),
       dnsNamesOf: (id) =>
         live.filter(({ spiffeId }) => spiffeId.uri === id).flatMap(({ dnsNames }) => dnsNames),
-      under: (parentId) => collectUnder(parentId, byParent),
+      under: (parentId) => collectUnder([parentId, ...aliasesOf(parentId)], byParent),
       until,
     };
   }
 }
 
+/**
+ * A registration whose parent is the server names nodes: every attested node that shows its selectors has this name
+ * beside its own. It is nobody's identity, so it is under no node itself. Nodes are asked at each look.
+ */
+function nodeAliases(
+  nodes: Pick<NodeStore, 'find'>,
+  registrations: readonly Registration[],
+): (nodeId: string) => readonly string[] {
+  const wanted = registrations
+    .filter(({ selectors }) => selectors.length > 0)
+    .map(({ spiffeId, selectors }) => ({ uri: spiffeId.uri, selectors: selectors.map(formatSelector) }));
+  return (nodeId) => {
+    if (wanted.length === 0) return [];
+    const node = nodes.find(nodeId);
+    if (node?.state !== 'attested') return [];
+    const shown = new Set(node.selectors);
+    return wanted
+      .filter(({ selectors }) => selectors.every((selector) => shown.has(selector)))
+      .map(({ uri }) => uri);
+  };
+}
+
 function collectUnder(
-  parentId: string,
+  parents: readonly string[],
   byParent: ReadonlyMap<string | undefined, readonly Registration[]>,
 ): readonly Registration[] {
-  const visited = new Set([parentId]);
-  const toVisit = [parentId];
+  const visited = new Set(parents);
+  const toVisit = [...parents];
   const found: Registration[] = [];
   for (let uri = toVisit.pop(); uri !== undefined; uri = toVisit.pop())
     for (const registration of byParent.get(uri) ?? []) {

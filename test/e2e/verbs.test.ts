@@ -409,6 +409,7 @@ describe('the program itself', () => {
     [['init', '--state-dir', '.castellan'], 1],
     [['init', '--config', 'missing.yaml'], 78],
     [['server', '--state-dir', 'empty'], 78],
+    [['agent', '--state-dir', 'no-agent'], 78],
     [['completion', 'bash'], 0],
     [['version', '--server', 'unix:/nowhere.sock'], 69],
     [['issue', cart, '--token', 'x'], 64],

@@ -1,7 +1,7 @@
 /** A server as an agent sees it: real gRPC over TLS, certificates of a small hierarchy, answers that can be wrong. */
-import type { KeyObject } from 'node:crypto';
+import { type KeyObject, randomUUID } from 'node:crypto';
 import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
-import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
 import { SpiffeId } from '../../src/spiffe/index.ts';
 import {
   AgentService,
@@ -94,7 +94,8 @@ export class FakeAgentServer implements AsyncDisposable {
   readonly counts = { issue: 0, mint: 0, sync: 0, renew: 0, attest: 0 };
   readonly logger = new FakeLogger();
   readonly #streams = new Set<SyncCall>();
-  #revision = 0;
+  readonly #instance = randomUUID();
+  #changes = 0;
   #sequence = 1n;
   #close: () => Promise<void> = async () => undefined;
   #port = 0;
@@ -144,13 +145,17 @@ export class FakeAgentServer implements AsyncDisposable {
 
   /** Sends parts as they are now to every agent. */
   push(parts: readonly ('registrations' | 'bundles' | 'revocations')[]): void {
-    this.#revision++;
+    this.#changes++;
     if (parts.includes('bundles')) this.#sequence++;
     for (const stream of this.#streams) this.#send(stream, false, parts);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#close();
+  }
+
+  get #revision(): string {
+    return `${this.#instance}/${this.#changes}`;
   }
 
   #now(): number {
@@ -317,13 +322,14 @@ export class FakeAgentServer implements AsyncDisposable {
       call.emit('error', encodeGrpcError(refused));
       return;
     }
+    call.sendMetadata(new Metadata());
     call.on('data', (bytes: Buffer) => {
       const { message } = fromBinary(SyncRequestSchema, bytes);
       if (message.case === 'report') this.reports.push(message.value);
       if (message.case !== 'hello') return;
       this.#streams.add(call);
       const { resumeRevision } = message.value;
-      if (resumeRevision !== String(this.#revision))
+      if (resumeRevision !== this.#revision)
         this.#send(call, true, ['registrations', 'bundles', 'revocations']);
     });
   }
@@ -331,7 +337,7 @@ export class FakeAgentServer implements AsyncDisposable {
   #send(call: SyncCall, isFull: boolean, parts: readonly string[]): void {
     const { registrations, revocations, spoil } = this.state;
     const answer: MessageInitShape<typeof SyncResponseSchema> = {
-      revision: String(this.#revision),
+      revision: this.#revision,
       isFull,
       ...(parts.includes('registrations') ? { registrations: { items: registrations } } : {}),
       ...(parts.includes('bundles') ? { bundles: { items: this.#bundles() } } : {}),

@@ -33,11 +33,16 @@ export class AgentSync implements Disposable {
       parts.authority.onBundleChange(changed),
       parts.authority.onIssuerChange(changed),
       parts.authority.onCrlChange(changed),
+      parts.authority.onCrlChange(changed),
       parts.authority.onVerdictChange(changed),
       parts.federated.watch(changed),
       parts.revocations.watch(changed),
       parts.policy.watch(changed),
-      parts.nodes.watch((id) => this.#endUnlessAttested(id)),
+      parts.nodes.watch((id) => {
+        // What it showed may have changed, and with it the names it goes by.
+        this.#shared.forget(id);
+        this.#endUnlessAttested(id);
+      }),
     ];
     this.#armLook();
   }

@@ -59,6 +59,10 @@ export class SyncShared {
     return this.#policy;
   }
 
+  forget(agentId: string): void {
+    this.#registrations.delete(agentId);
+  }
+
   /** True when time alone has changed something. */
   isOutdated(): boolean {
     if (this.#parts.registrations.current() !== this.#view) return true;

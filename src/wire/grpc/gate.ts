@@ -21,6 +21,8 @@ export interface GateOptions {
   /** Paths of the methods that answer once: they get a deadline even when the client set none (N10). */
   readonly unaryPaths: ReadonlySet<string>;
   readonly knownPaths: ReadonlySet<string>;
+  /** Told of each call that answers once, and of its end. */
+  readonly onUnary: (change: 1 | -1) => void;
 }
 
 /**
@@ -72,7 +74,11 @@ function admit(
     );
   }
   restoreRepeatedHeaders(headers, rawHeaders);
-  if (options.unaryPaths.has(path)) endWhenLate(stream, limits.unaryDeadlineMs);
+  if (options.unaryPaths.has(path)) {
+    endWhenLate(stream, limits.unaryDeadlineMs);
+    options.onUnary(1);
+    stream.once('close', () => options.onUnary(-1));
+  }
   return true;
 }
 

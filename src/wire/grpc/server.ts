@@ -56,11 +56,13 @@ export function grpcServer(options: GrpcServerOptions): GrpcServer {
   const [http2Server] = internals.http2Servers.keys();
   if (http2Server === undefined)
     throw new TypeError('grpc-js no longer makes its http/2 server as we know it');
+  const open = new OpenCalls();
   installGate(http2Server, {
     limits,
     logger: options.logger,
     knownPaths: paths.known,
     unaryPaths: paths.unary,
+    onUnary: (change) => open.count(change),
   });
   const sockets = new Set<Duplex>();
   return {
@@ -71,11 +73,7 @@ export function grpcServer(options: GrpcServerOptions): GrpcServer {
       injector.injectConnection(socket);
     },
     sessions: () => internals.http2Servers.get(http2Server)?.sessions.size ?? 0,
-    async drain(graceMs) {
-      await drain(server, graceMs);
-      // The library leaves a session with open streams to the far end, which may wait for ever.
-      for (const socket of sockets) socket.destroy();
-    },
+    drain: (graceMs) => drain({ server, sockets, open }, graceMs),
   };
 }
 
@@ -111,12 +109,47 @@ function http2Options(limits: GrpcLimits): ServerOptions {
   };
 }
 
-function drain(server: Server, graceMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => server.forceShutdown(), graceMs);
-    server.tryShutdown(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
+/** Calls that answer once and have not yet. */
+class OpenCalls {
+  #count = 0;
+  #onNone: (() => void) | undefined;
+
+  count(change: 1 | -1): void {
+    this.#count += change;
+    if (this.#count === 0) this.#onNone?.();
+  }
+
+  none(): Promise<void> {
+    return this.#count === 0 ? Promise.resolve() : new Promise((resolve) => (this.#onNone = resolve));
+  }
+}
+
+interface Draining {
+  readonly server: Server;
+  readonly sockets: ReadonlySet<Duplex>;
+  readonly open: OpenCalls;
+}
+
+/** How long streams that were told to end have for their last words; they would never end by themselves. */
+const goodbyeMs = 1_000;
+
+/**
+ * Calls that answer once are waited for, streams are not. The library counts a session as closed as soon as it was
+ * asked to close, so the sockets are ended here: the far end sees a connection that is gone, and no call that failed.
+ */
+async function drain({ server, sockets, open }: Draining, graceMs: number): Promise<void> {
+  const closed = [...sockets].map(
+    (socket) =>
+      new Promise<void>((resolve) => (socket.closed ? resolve() : socket.once('close', () => resolve()))),
+  );
+  const shutDown = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  const end = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  const late = setTimeout(end, graceMs);
+  let goodbye: NodeJS.Timeout | undefined;
+  void open.none().then(() => (goodbye = setTimeout(end, Math.min(goodbyeMs, graceMs))));
+  await Promise.all([...closed, shutDown]);
+  clearTimeout(late);
+  clearTimeout(goodbye);
 }

@@ -145,6 +145,27 @@ describe('an agent', () => {
       });
   });
 
+  it('goes by the names that its attestation earns it, and gets no such name itself (adv:A3)', async () => {
+    const front = `${td}/nodes/front`;
+    const selectors = ca.server.state.store.nodes.find(web.id)?.selectors ?? [];
+    const spec = { spiffeId: front, parentId: `${td}/castellan/server`, selectors };
+    const envelope = { apiVersion: 'castellan.dev/v1alpha1', kind: 'IdentityRegistration' };
+    await apply(ca, JSON.stringify({ ...envelope, metadata: { name: 'front' }, spec }));
+    await apply(ca, registration({ name: 'served', spiffeId: `${td}/served`, parentId: front }));
+    expect(await certificateFor(web, `${td}/served`)).toEqual([`${td}/served`]);
+    expect(decodeJwt((await tokenFor(web, `${td}/served`)).token).sub).toBe(`${td}/served`);
+    const unauthenticated = { code: StatusCode.UNAUTHENTICATED };
+    await expect(certificateFor(db, `${td}/served`)).rejects.toMatchObject(unauthenticated);
+    await expect(certificateFor(web, front)).rejects.toMatchObject(unauthenticated);
+    await expect(tokenFor(web, front)).rejects.toMatchObject({ code: StatusCode.PERMISSION_DENIED });
+    using client = agentClient(ca, web);
+    const stream = client.sync();
+    const names = (await stream.next()).registrations?.items.map(({ name }) => name);
+    stream.cancel();
+    expect(names).toContain('default/served');
+    expect(names).not.toContain('default/front');
+  });
+
   it('loses an identity with its registration, at the next call (adv:A3)', async () => {
     await apply(ca, registration({ name: 'moving', spiffeId: `${td}/moving`, parentId: web.id }));
     expect(await certificateFor(web, `${td}/moving`)).toEqual([`${td}/moving`]);

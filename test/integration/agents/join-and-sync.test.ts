@@ -80,7 +80,7 @@ describe('the stream of an agent', () => {
     stream.cancel();
   });
 
-  it('sends nothing twice to an agent that comes back, also to a server that was started anew', async () => {
+  it('sends nothing twice to an agent that comes back, also to a server that was started anew (adv:N19)', async () => {
     const stateDir = `${scratchDirectory()}/state`;
     let revision: string;
     let agent: Awaited<ReturnType<typeof joinAgent>>;

@@ -1,0 +1,2 @@
+export { type FileSet, writeFileSet } from './file-set.ts';
+export { type Notice, notifyChange } from './notify.ts';
