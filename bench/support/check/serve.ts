@@ -1,0 +1,103 @@
+/**
+ * A process under load: `node serve.ts JSON`. It says on which port it serves, and serves until its input ends. Either
+ * the whole server with its policies in force, or a handler that only decodes the message: the floor.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import fastify from 'fastify';
+import { jsonLogger } from '../../../src/adapters/telemetry/index.ts';
+import { systemEnvironment } from '../../../src/app/environment.ts';
+import { loadSettings } from '../../../src/app/settings/index.ts';
+import { startUp } from '../../../src/app/up.ts';
+import { applyResources } from '../../../src/operations/apply-resource.ts';
+import {
+  Authorization,
+  CheckRequestSchema,
+  CheckResponseSchema,
+} from '../../../src/wire/gen/envoy/service/auth/v3/external_auth_pb.js';
+import { grpcService } from '../../../src/wire/grpc/service.ts';
+import { parsePlan, policyTexts, type ServePlan } from './plan.ts';
+
+async function serveEmptyGrpc(): Promise<number> {
+  const server = new Server();
+  const [definition] = Object.values(grpcService(Authorization));
+  const answer = create(CheckResponseSchema, { status: { code: 0 } });
+  server.addService(
+    {
+      check: {
+        ...definition,
+        requestDeserialize: (bytes: Buffer) => fromBinary(CheckRequestSchema, bytes),
+        responseSerialize: () => Buffer.from(toBinary(CheckResponseSchema, answer)),
+      } as NonNullable<typeof definition>,
+    },
+    { check: (_call: unknown, callback: (error: null, value: unknown) => void) => callback(null, answer) },
+  );
+  return await new Promise((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) =>
+      error === null ? resolve(port) : reject(error),
+    );
+  });
+}
+
+async function serveEmptyHttp(): Promise<number> {
+  const server = fastify();
+  server.get('/authz/forward-auth', (_request, reply) => reply.send(''));
+  const address = await server.listen({ host: '127.0.0.1', port: 0 });
+  return Number(address.slice(address.lastIndexOf(':') + 1));
+}
+
+async function serveCastellan(
+  plan: ServePlan,
+): Promise<{ grpc: number; http: number; readonly change: () => Promise<void> }> {
+  const scratch = mkdtempSync(join(tmpdir(), 'castellan-bench-'));
+  process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+  const file = join(scratch, 'castellan.yaml');
+  const proxies = ['ext-authz', 'ext-authz-http'].map((listener) => ({
+    name: listener,
+    listener,
+    trustProxyPrincipal: true,
+  }));
+  writeFileSync(file, JSON.stringify({ proxies }), { mode: 0o600 });
+  const ports = ['csrPort', 'adminPort', 'observabilityPort', 'extAuthzPort', 'extAuthzHttpPort'];
+  const flags = { stateDir: join(scratch, 'state'), ...Object.fromEntries(ports.map((name) => [name, '0'])) };
+  const loaded = loadSettings({ file, env: {}, flags, cwd: scratch });
+  const { level, scopes } = loaded.settings.logging;
+  const logger = jsonLogger({ level, scopes, always: {} });
+  const server = await startUp({ loaded, environment: systemEnvironment(logger) });
+  const operator = { name: 'bench', method: 'local', role: 'admin', requestId: 'bench' } as const;
+  const apply = async (text: string) => {
+    const outcome = await applyResources(server.state.store.resources, operator, {
+      text,
+      file: 'bench.yaml',
+      defaultNamespace: 'shop',
+      dryRun: false,
+    });
+    if (outcome.refused) throw new Error(JSON.stringify(outcome.findings));
+    await server.checks.feed.waitFor(outcome.revision, AbortSignal.timeout(120_000));
+  };
+  for (const text of policyTexts(plan)) await apply(text);
+  const portOf = (address: string) => Number(address.slice(address.lastIndexOf(':') + 1));
+  let changes = 0;
+  return {
+    grpc: portOf(server.endpoints.extAuthz),
+    http: portOf(server.endpoints.extAuthzHttp),
+    change: () =>
+      apply(
+        `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: changing, namespace: other}\nspec: {rules: [{to: [{operation: {paths: ["/${changes++}"]}}]}]}\n`,
+      ),
+  };
+}
+
+const plan = parsePlan(process.argv[2] ?? '');
+process.stdin.resume().on('end', () => process.exit(0));
+if (plan.kind === 'castellan') {
+  const { grpc, http, change } = await serveCastellan(plan);
+  process.stdin.on('data', () => void change().then(() => process.stdout.write('changed\n')));
+  process.stdout.write(`${JSON.stringify({ grpc, http })}\n`);
+} else {
+  const port = plan.kind === 'empty-grpc' ? await serveEmptyGrpc() : await serveEmptyHttp();
+  process.stdout.write(`${JSON.stringify({ grpc: port, http: port })}\n`);
+}
