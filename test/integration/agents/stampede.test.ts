@@ -4,9 +4,9 @@ import { apply, registration, scratchDirectory } from '../../support/callers.ts'
 import { type Castellan, castellan } from '../../support/castellan.ts';
 import { LightAgent } from '../../support/light-agent.ts';
 
-const size = 60;
+const size = 1_000;
 /** Those that are there before the restart; the others held the same content elsewhere. */
-const early = 20;
+const early = 100;
 /** Only so that a fault ends: nothing here is judged by the time it takes. */
 const hangGuardMs = 600_000;
 
@@ -26,7 +26,7 @@ function counter(times: number) {
   };
 }
 
-describe('a fleet of agents', () => {
+describe('a thousand agents', () => {
   it('are all served after the server was started anew: each resumes, nothing is sent twice, no call fails (adv:N19)', {
     timeout: hangGuardMs,
   }, async () => {
