@@ -179,7 +179,12 @@ describe('castellan inspect', () => {
     const port = await cli(['inspect', server.endpoints.csr, '--verify', '-o', 'json']);
     expect(JSON.parse(port.stdout)).toMatchObject({
       verdict: { ok: true },
-      items: [{ spiffeId: 'spiffe://cluster.local/castellan/server' }, { isAuthority: true }],
+      // Leaf, intermediate, root: an agent that pins a root must see it.
+      items: [
+        { spiffeId: 'spiffe://cluster.local/castellan/server' },
+        { isAuthority: true },
+        { isAuthority: true },
+      ],
     });
   });
 
