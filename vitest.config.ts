@@ -5,6 +5,8 @@ const shared = { testTimeout: 30_000, hookTimeout: 60_000, pool: 'forks' as cons
 export default defineConfig({
   test: {
     reporters: ['default'],
+    // Most of what is slow waits for processes and clocks, not for a core.
+    maxWorkers: 3,
     projects: [
       // Unit tests keep nothing between files, so they may share loaded modules: half the time.
       { test: { ...shared, name: 'unit', isolate: false, include: ['src/**/*.test.ts', 'test/fakes/**/*.test.ts', 'test/support/**/*.test.ts'] } },

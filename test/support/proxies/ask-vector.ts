@@ -72,6 +72,13 @@ const reasons: readonly (readonly [string, (asked: Asked) => boolean])[] = [
     ({ request: { http }, door }) => door === 'Envoy' && http !== undefined && /^[a-z]+:/i.test(http.path),
   ],
   [
+    'a real request has a scheme',
+    ({ request: { http }, decision }) =>
+      http !== undefined &&
+      http.scheme === undefined &&
+      [...decision.inputs].some((input) => input.includes('scheme')),
+  ],
+  [
     'the scheme is that of the connection',
     ({ request: { http, connection }, door }) =>
       http?.scheme !== undefined &&

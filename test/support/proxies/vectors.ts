@@ -44,7 +44,10 @@ export function vectorCases(file: string): readonly VectorCase[] {
   if (test === undefined) throw new TypeError(`${file} has no PolicyTest`);
   const { definition } = readPolicyTest(test);
   const mesh = resources.find((resource) => resource.kind === 'MeshConfig')?.spec;
-  const plain = parsed.map(({ root: node }) => node.toPlain() as Plain);
+  // The test itself stays behind: its requests hold characters that no JSON is read with.
+  const plain = parsed
+    .map(({ root: node }) => node.toPlain() as Plain)
+    .filter(({ kind }) => kind !== 'PolicyTest');
   const withKeys = parseResources(plain.map((one) => JSON.stringify(giveKeys(one))).join('\n---\n'), {
     file,
   });
