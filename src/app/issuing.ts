@@ -47,25 +47,8 @@ export async function openIssuing(parts: IssuingParts): Promise<Issuing> {
   const { clock, logger } = environment;
   const { store, authority, clockGuard } = state;
   const { trustDomain, clusterId } = settings;
-  const registrations = stack.use(
-    await Registrations.open({
-      resources: store.resources,
-      nodes: store.nodes,
-      clusterId,
-      trustDomain,
-      clock,
-      logger,
-    }),
-  );
-  const standing = new RecordedStanding({
-    issuances: store.issuances,
-    revocations: store.revocations,
-    nodes: store.nodes,
-    registrations: () => registrations.current(),
-    identity: () => store.identity(),
-    clock,
-    logger: logger.scoped('ca'),
-  });
+  const registrations = stack.use(await openRegistrations(parts));
+  const standing = standingOf(parts, registrations);
   const keepers = stack.use(new DisposableStack());
   const { chain, tokens, keySets } = openAuthenticators({
     settings,
@@ -104,6 +87,38 @@ export async function openIssuing(parts: IssuingParts): Promise<Issuing> {
     issueLocally: (operator, request) =>
       issueLocally({ ...signing, trustDomain, keyPolicy }, operator, request),
   };
+}
+
+function openRegistrations({
+  settings,
+  environment,
+  state: { store },
+}: IssuingParts): Promise<Registrations> {
+  const { clock, logger } = environment;
+  const { clusterId, trustDomain } = settings;
+  return Registrations.open({
+    resources: store.resources,
+    nodes: store.nodes,
+    clusterId,
+    trustDomain,
+    clock,
+    logger,
+  });
+}
+
+function standingOf(
+  { environment, state: { store } }: IssuingParts,
+  registrations: Registrations,
+): RecordedStanding {
+  return new RecordedStanding({
+    issuances: store.issuances,
+    revocations: store.revocations,
+    nodes: store.nodes,
+    registrations: () => registrations.current(),
+    identity: () => store.identity(),
+    clock: environment.clock,
+    logger: environment.logger.scoped('ca'),
+  });
 }
 
 function issueSettings({ csr, limits }: Settings): IssueSvidSettings {
