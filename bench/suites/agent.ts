@@ -24,7 +24,7 @@ import { type AgentProcess, pause, startAgentProcess } from '../support/agent-pr
 import { against, type Bench, type Figure, median, percentile } from '../support/bench.ts';
 import { cpuMicrosOf, residentMegabytesOf } from '../support/process-figures.ts';
 
-const sizes = (process.env['BENCH_STREAMS'] ?? '10,100,1000,5000').split(',').map(Number);
+const sizes = (process.env['BENCH_STREAMS'] ?? '10,100,1000,4000').split(',').map(Number);
 const rotations = Number(process.env['BENCH_ROTATIONS'] ?? 10);
 const rounds = 5;
 const perConnection = 250;
@@ -87,11 +87,13 @@ async function floorOf(count: number, frame: Uint8Array): Promise<readonly Push[
   const child = fork(new URL('../support/idle-streams.ts', import.meta.url), [path]);
   try {
     await once(child, 'message');
+    const allOpen = new Promise<void>((resolve) => {
+      child.on('message', (told) => {
+        if ((told as { streams?: number }).streams === count) resolve();
+      });
+    });
     using streams = openStreams(path, count);
-    for (;;) {
-      const [{ streams: open }] = (await once(child, 'message')) as [{ streams: number }];
-      if (open === count) break;
-    }
+    await allOpen;
     const message = { frame: Buffer.from(frame).toString('base64') };
     const pushes: Push[] = [];
     for (let round = 0; round < rounds; round++)

@@ -14,14 +14,15 @@ export const bench: Bench = async () => {
   try {
     const stateDir = join(scratch, 'state');
     await timeToReady(stateDir);
-    const [again, fresh]: [Ready[], Ready[]] = [[], []];
+    const [alone, again, fresh]: [Ready[], Ready[], Ready[]] = [[], [], []];
     const bare: number[] = [];
     for (let round = 0; round < rounds; round++) {
       bare.push(await timeOfNothing());
+      alone.push(await timeToReady(stateDir, 'server'));
       again.push(await timeToReady(stateDir));
       fresh.push(await timeToReady(join(scratch, `fresh-${round}`)));
     }
-    const cold = await timeToReady(stateDir, { NODE_COMPILE_CACHE: join(scratch, 'cache') });
+    const cold = await timeToReady(stateDir, 'up', { NODE_COMPILE_CACHE: join(scratch, 'cache') });
     const floor = median(bare);
     const rows = (name: string, of: readonly Ready[]): Figure[] => [
       against(floor, {
@@ -33,7 +34,8 @@ export const bench: Bench = async () => {
     ];
     return [
       { name: 'floor: Node starts and ends', value: floor, unit: 'ms' },
-      ...rows('state directory there', again),
+      ...rows('`server`, state directory there', alone),
+      ...rows('`up` with its agent, state directory there', again),
       ...rows('new authority made', fresh),
       ...rows('nothing compiled yet', [cold]),
     ];
@@ -49,9 +51,13 @@ interface Ready {
 }
 
 /** From the command to the first 200 of /readyz. */
-async function timeToReady(stateDir: string, more: Readonly<Record<string, string>> = {}): Promise<Ready> {
+async function timeToReady(
+  stateDir: string,
+  verb: 'server' | 'up' = 'up',
+  more: Readonly<Record<string, string>> = {},
+): Promise<Ready> {
   const began = performance.now();
-  const child = spawn(process.execPath, [bin, 'up', '--state-dir', stateDir], {
+  const child = spawn(process.execPath, [bin, verb, '--state-dir', stateDir], {
     env: { ...process.env, ...freePorts, ...more },
     stdio: 'ignore',
   });
