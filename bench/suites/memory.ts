@@ -19,7 +19,9 @@ export const bench: Bench = async () => {
   const config = join(scratch, 'castellan.yaml');
   writeFileSync(config, `${caller.settings} }\n`, { mode: 0o600 });
   // As people start it: the launcher's flags are part of what is measured.
-  const server = await startServer({ cwd: scratch, args: ['--config', config] });
+  // BENCH_AGENT=no leaves the agent out that `up` runs beside the server.
+  const env = { CASTELLAN_AGENT_WITH_UP: String(process.env['BENCH_AGENT'] !== 'no') };
+  const server = await startServer({ cwd: scratch, env, args: ['--config', config] });
   const pid = server.process.pid as number;
   try {
     const csr = csrOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
