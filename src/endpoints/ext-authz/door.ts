@@ -9,7 +9,7 @@ import { Authorization } from '../../wire/gen/envoy/service/auth/v3/external_aut
 import type { ConnectionTable } from '../../wire/grpc/connections.ts';
 import { type RawCall, rawUnary } from '../../wire/grpc/raw-unary.ts';
 import type { GrpcDoor } from '../../wire/grpc/server.ts';
-import { grpcService } from '../../wire/grpc/service.ts';
+import { asBuffer, grpcService } from '../../wire/grpc/service.ts';
 import { proxyTokenHeader } from '../../wire/proxy-token.ts';
 import { readCheck } from './read-check.ts';
 import { type CheckReply, encodeReply, lastResort, type ReplyMetadata } from './reply.ts';
@@ -38,10 +38,6 @@ export function extAuthzDoor(parts: ExtAuthzDoorParts): GrpcDoor {
       }),
     },
   };
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function question(bytes: Uint8Array, call: RawCall, parts: ExtAuthzDoorParts) {

@@ -25,8 +25,9 @@ import {
   type PushOptions,
   type StreamCall,
 } from '../../wire/grpc/push-stream.ts';
+import { requestIdTrailer } from '../../wire/grpc/request-id.ts';
 import type { GrpcDoor } from '../../wire/grpc/server.ts';
-import { grpcService } from '../../wire/grpc/service.ts';
+import { grpcServiceOfBytes } from '../../wire/grpc/service.ts';
 import { decodeMessage, type UnaryCall, unary } from '../../wire/grpc/unary.ts';
 import { AvailableFeed } from './available-feed.ts';
 import { Delta } from './delta.ts';
@@ -34,9 +35,6 @@ import { sdsErrors } from './errors.ts';
 import type { SecretWords } from './secret-name.ts';
 import type { Available } from './secret-source.ts';
 import { type Nack, StateOfTheWorld, type StateOfTheWorldAnswer } from './state-of-the-world.ts';
-
-/** Trailing metadata of every answer: what `castellan explain` wants to know. */
-const requestIdTrailer = 'x-castellan-request-id';
 
 export interface SdsParts {
   readonly access: WorkloadAccess;
@@ -53,12 +51,6 @@ export interface SdsParts {
 /** `envoy.service.secret.v3.SecretDiscoveryService`, all three calls, on the socket of the Workload API. */
 export function sdsDoor(parts: SdsParts): GrpcDoor {
   const { push, onNack, words } = parts;
-  const definition = Object.fromEntries(
-    Object.entries(grpcService(SecretDiscoveryService)).map(([name, method]) => [
-      name,
-      method.responseStream ? { ...method, responseSerialize: asBuffer } : method,
-    ]),
-  );
   const open = async <I extends DescMessage, O extends DescMessage>(
     call: StreamCall,
     subscription: Subscription<I, O>,
@@ -86,7 +78,7 @@ export function sdsDoor(parts: SdsParts): GrpcDoor {
     };
   };
   return {
-    definition: definition as GrpcDoor['definition'],
+    definition: grpcServiceOfBytes(SecretDiscoveryService),
     implementation: {
       streamSecrets: conversation(push, (call) =>
         open(call, new StateOfTheWorld(onNack, words), {
@@ -166,8 +158,4 @@ async function fetchOnce(
       signal,
     );
   }
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

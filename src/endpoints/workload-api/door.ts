@@ -12,13 +12,12 @@ import {
 } from '../../wire/gen/spiffe/workload/workloadapi_pb.js';
 import type { ConnectionTable } from '../../wire/grpc/connections.ts';
 import { type Feed, type PushOptions, pushStream, type StreamCall } from '../../wire/grpc/push-stream.ts';
+import { requestIdTrailer } from '../../wire/grpc/request-id.ts';
 import type { GrpcDoor } from '../../wire/grpc/server.ts';
-import { grpcService } from '../../wire/grpc/service.ts';
+import { grpcServiceOfBytes } from '../../wire/grpc/service.ts';
 import { type UnaryCall, unary } from '../../wire/grpc/unary.ts';
 import { encodeJwtBundles, encodeX509Bundles, encodeX509Svids } from './encode.ts';
 
-/** Trailing metadata of every answer: what `castellan explain` wants to know. */
-export const requestIdTrailer = 'x-castellan-request-id';
 const securityHeader = 'workload.spiffe.io';
 
 export interface WorkloadApiParts {
@@ -33,18 +32,12 @@ export interface WorkloadApiParts {
 export function workloadApiDoor(parts: WorkloadApiParts): GrpcDoor {
   const identify = (call: AnyCall) => identifyCaller(parts, call);
   const { access, push } = parts;
-  const definition = Object.fromEntries(
-    Object.entries(grpcService(SpiffeWorkloadAPI)).map(([name, method]) => [
-      name,
-      method.responseStream ? { ...method, responseSerialize: asBuffer } : method,
-    ]),
-  );
   const unsupported = pushStream(push, async (_request, call) => {
     checkSecurityHeader(call);
     throw agentErrors.PROFILE_UNSUPPORTED();
   });
   return {
-    definition: definition as GrpcDoor['definition'],
+    definition: grpcServiceOfBytes(SpiffeWorkloadAPI),
     implementation: {
       fetchX509SVID: pushStream(push, async (_request, call) =>
         feedOf(access.followIdentities(await identify(call), wake(call)), encodeX509Svids),
@@ -109,8 +102,4 @@ function feedOf<T extends object>(states: StateFeed<T>, encode: (state: T) => Ui
     },
     [Symbol.dispose]: () => states[Symbol.dispose](),
   };
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,1 +1,1 @@
-export { requestIdTrailer, type WorkloadApiParts, workloadApiDoor } from './door.ts';
+export { type WorkloadApiParts, workloadApiDoor } from './door.ts';

@@ -13,10 +13,7 @@ function methodDefinition(service: DescService, method: DescMethod): MethodDefin
     responseStream: kind === 'server_streaming' || kind === 'bidi_streaming',
     requestSerialize: passBytes,
     requestDeserialize: passBytes,
-    responseSerialize: (message) => {
-      const bytes = toBinary(method.output, message);
-      return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    },
+    responseSerialize: (message) => asBuffer(toBinary(method.output, message)),
     responseDeserialize: () => {
       throw new TypeError('a server does not read its own answers');
     },
@@ -44,4 +41,19 @@ export function bytesAsTheyAre(definition: ServiceDefinition, methods: readonly 
         : method,
     ]),
   );
+}
+
+/** The same, for a door whose streams hand over messages that are encoded already. */
+export function grpcServiceOfBytes(service: DescService): ServiceDefinition {
+  return Object.fromEntries(
+    Object.entries(grpcService(service)).map(([name, method]) => [
+      name,
+      method.responseStream ? { ...method, responseSerialize: asBuffer } : method,
+    ]),
+  );
+}
+
+/** The same octets as the library wants them, not copied. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
