@@ -26,7 +26,10 @@ export function describeWorkload(
 ): WorkloadPolicy {
   const active = ready(policy);
   const known = active.workloads.byName(namespace, name);
-  if (known === undefined) throw operatorErrors.WORKLOAD_UNKNOWN();
+  if (known === undefined)
+    throw operatorErrors.WORKLOAD_UNKNOWN({
+      message: `there is no WorkloadEntry \`${`${namespace}/${name}`.slice(0, 200)}\``,
+    });
   const { snapshot } = active;
   return {
     namespace,
