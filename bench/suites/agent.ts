@@ -24,7 +24,7 @@ import { type AgentProcess, pause, startAgentProcess } from '../support/agent-pr
 import { against, type Bench, type Figure, median, percentile } from '../support/bench.ts';
 import { cpuMicrosOf, residentMegabytesOf } from '../support/process-figures.ts';
 
-const sizes = (process.env['BENCH_STREAMS'] ?? '10,100,1000,4000').split(',').map(Number);
+const sizes = (process.env['BENCH_STREAMS'] ?? '10,100,1000,5000').split(',').map(Number);
 const rotations = Number(process.env['BENCH_ROTATIONS'] ?? 10);
 const rounds = 5;
 const perConnection = 250;

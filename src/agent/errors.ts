@@ -66,6 +66,11 @@ export const agentErrors = defineErrors({
     message: 'too many streams are open at this agent',
     next: 'share one stream in a process, and close those that are not used',
   },
+  USER_SHARE_USED_UP: {
+    kind: 'exhausted',
+    message: 'this user of the node holds its whole share of the agent',
+    next: 'share one stream in a process and close those that are not used; the share is agent.maxStreamsPerUser',
+  },
   TOO_MANY_NAMES: {
     kind: 'exhausted',
     message: 'the stream asks for more names than one stream may',

@@ -27,7 +27,9 @@ export type {
 } from './ports.ts';
 export { RefusalRing } from './refusal-ring.ts';
 export { renewalAt, retryCap, retryDelay } from './renewal-plan.ts';
+export { StateFeed } from './state-feed.ts';
 export { SvidKeeper, type SvidKeeperParts, type WorkloadSvid } from './svid-keeper.ts';
+export { UserShares } from './user-shares.ts';
 export {
   type AgentBundle,
   type AgentRegistration,
@@ -42,10 +44,10 @@ export {
 } from './view.ts';
 export {
   type NamedJwtSvid,
-  StateFeed,
   WorkloadAccess,
   type WorkloadAccessParts,
   type WorkloadCaller,
+  type WorkloadFeeds,
   type WorkloadRefusal,
   type WorkloadSession,
 } from './workload-access.ts';

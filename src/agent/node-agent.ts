@@ -4,11 +4,13 @@ import type { Random } from '../base/random.ts';
 import { type Certificate, parseCertificate } from '../x509/index.ts';
 import { AgentAlarms } from './alarms.ts';
 import type { WorkloadAttestor } from './attestation.ts';
+import { agentErrors } from './errors.ts';
 import { JwtSvids } from './jwt-svids.ts';
 import { NodeIdentityKeeper } from './node-identity.ts';
 import { NodeSync } from './node-sync.ts';
 import type { AgentMeter, KeyMaker, NodeAttestation, NodeStore, ServerLink } from './ports.ts';
 import { SvidKeeper } from './svid-keeper.ts';
+import { UserShares, UserTurns } from './user-shares.ts';
 import type { NodeView } from './view.ts';
 import { WorkloadAccess, type WorkloadRefusal } from './workload-access.ts';
 import { Workloads } from './workloads.ts';
@@ -31,6 +33,8 @@ export interface NodeAgentParts {
   readonly limits: {
     readonly maxConcurrentRequests: number;
     readonly maxStreams: number;
+    /** Of one user of the node. */
+    readonly maxStreamsPerUser: number;
     readonly patienceMs: number;
   };
 }
@@ -57,6 +61,7 @@ export class NodeAgent implements Disposable {
       ...common,
       source: link,
       maxConcurrent: limits.maxConcurrentRequests,
+      isHeldBack: true,
       onChange: (id) => this.#certificateChanged(id),
     });
     this.workloads = new Workloads({
@@ -64,12 +69,21 @@ export class NodeAgent implements Disposable {
       maxSubscriptions: limits.maxStreams,
       onLimit: () => meter.limitHit('workload_streams'),
     });
-    this.jwtSvids = new JwtSvids({ clock, source: link });
+    this.jwtSvids = new JwtSvids({
+      clock,
+      source: {
+        mint: async (request, signal) => {
+          if (this.identity.identity === undefined) throw agentErrors.AGENT_NOT_READY();
+          return await link.mint(request, signal);
+        },
+      },
+    });
     this.access = new WorkloadAccess({
       ...parts,
       workloads: this.workloads,
       jwtSvids: this.jwtSvids,
       patienceMs: limits.patienceMs,
+      ...sharesOf(parts),
     });
     this.identity = new NodeIdentityKeeper({
       ...common,
@@ -93,6 +107,8 @@ export class NodeAgent implements Disposable {
     if (kept !== undefined) this.sync.resume(kept);
     if (this.#roots.length === 0) this.#useRoots(await firstRoots());
     await this.identity.open();
+    // What was kept names identities; asking for them before this node could say who it is would be refused.
+    this.keeper.begin();
     this.sync.start();
   }
 
@@ -121,6 +137,19 @@ export class NodeAgent implements Disposable {
     this.workloads.follow(view);
     this.#parts.onView(view);
   }
+}
+
+/** Callers of one user that are attested, and tokens made for one user, at once; more of them wait. */
+const attestedAtOnce = 8;
+const tokensAtOnce = 4;
+
+function sharesOf({ limits: { maxStreamsPerUser: most }, meter }: NodeAgentParts) {
+  const shares = (limit: string) => new UserShares({ most, onLimit: () => meter.limitHit(limit) });
+  return {
+    streamShares: shares('workload_streams_of_user'),
+    attestTurns: new UserTurns({ atOnce: attestedAtOnce, places: shares('workload_attestations_of_user') }),
+    tokenTurns: new UserTurns({ atOnce: tokensAtOnce, places: shares('workload_tokens_of_user') }),
+  };
 }
 
 function jwtKeyIds(view: NodeView): Set<string> {

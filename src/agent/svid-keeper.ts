@@ -37,6 +37,8 @@ export interface SvidKeeperParts {
   readonly onChange: (spiffeId: string) => void;
   /** CSRs under way at once. */
   readonly maxConcurrent?: number;
+  /** Nothing is asked for until `begin`: what is registered may be known before this node can say who it is. */
+  readonly isHeldBack?: boolean;
 }
 
 interface Entry {
@@ -67,6 +69,7 @@ export class SvidKeeper implements Disposable {
   readonly #closing = new AbortController();
   readonly #maxConcurrent: number;
   #view: NodeView | undefined;
+  #mayAsk: boolean;
   #running = 0;
   #timer: Disposable | undefined;
   /** Failures of the link in a row, and the boot time before which nothing is tried. */
@@ -76,6 +79,7 @@ export class SvidKeeper implements Disposable {
   constructor(parts: SvidKeeperParts) {
     this.#parts = parts;
     this.#maxConcurrent = parts.maxConcurrent ?? 8;
+    this.#mayAsk = parts.isHeldBack !== true;
   }
 
   [Symbol.dispose](): void {
@@ -118,6 +122,12 @@ export class SvidKeeper implements Disposable {
       else if (entry.ttlSeconds !== ttlSeconds) Object.assign(entry, { ttlSeconds, dueAt: now, failures: 0 });
     }
     this.#replaceTainted(view, now);
+    this.#sweep();
+  }
+
+  /** From now on the server may be asked. */
+  begin(): void {
+    this.#mayAsk = true;
     this.#sweep();
   }
 
@@ -165,7 +175,7 @@ export class SvidKeeper implements Disposable {
 
   /** Starts what is due, as far as the bounds allow, and sleeps until the next. */
   #sweep(): void {
-    if (this.#closing.signal.aborted) return;
+    if (this.#closing.signal.aborted || !this.#mayAsk) return;
     const { clock } = this.#parts;
     const now = clock.now();
     const due: Entry[] = [];

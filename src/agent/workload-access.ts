@@ -5,6 +5,8 @@ import { type Selector, SpiffeId } from '../spiffe/index.ts';
 import { attestWorkload, type WorkloadAttestor, type WorkloadPeer } from './attestation.ts';
 import { agentErrors } from './errors.ts';
 import { type JwtSvids, type ValidatedJwtSvid, validateJwtSvid } from './jwt-svids.ts';
+import { StateFeed } from './state-feed.ts';
+import type { UserShares, UserTurns } from './user-shares.ts';
 import type { AgentRegistration } from './view.ts';
 import type { ReadyState, WorkloadBundles } from './workload-state.ts';
 import { formatSelectors, type WorkloadSubscription, type Workloads } from './workloads.ts';
@@ -33,6 +35,16 @@ export interface WorkloadAccessParts {
   readonly noteRefusal: (refusal: WorkloadRefusal) => void;
   /** How long a stream waits for a certificate before it says that there is none. */
   readonly patienceMs: number;
+  /** Of each user: open streams, callers that are found out about, tokens that are made. */
+  readonly streamShares: UserShares;
+  readonly attestTurns: UserTurns;
+  readonly tokenTurns: UserTurns;
+}
+
+/** What one stream follows when it follows everything. Disposing of `identities` ends both. */
+export interface WorkloadFeeds {
+  readonly identities: StateFeed<ReadyState>;
+  readonly bundles: StateFeed<WorkloadBundles>;
 }
 
 /** A caller that was attested and has an identity. */
@@ -55,12 +67,16 @@ export class WorkloadAccess {
     this.#parts = parts;
   }
 
-  /** Attests the caller. Throws AGENT_NOT_READY, WORKLOAD_NOT_ATTESTED or NO_IDENTITY_REGISTERED. */
+  /**
+   * Attests the caller. Throws AGENT_NOT_READY, WORKLOAD_NOT_ATTESTED or NO_IDENTITY_REGISTERED, and USER_SHARE_USED_UP
+   * where too many callers of its user wait for the same.
+   */
   async open(caller: WorkloadCaller): Promise<WorkloadSession> {
-    const { attestors, logger, workloads } = this.#parts;
+    const { attestors, logger, workloads, attestTurns } = this.#parts;
     let selectors: readonly Selector[];
     try {
-      selectors = await attestWorkload(attestors, caller.process, logger);
+      const { process } = caller;
+      selectors = await attestTurns.run(process?.uid, () => attestWorkload(attestors, process, logger));
     } catch (error) {
       throw this.#refuse({ caller, selectors: [] }, asCastellanError(error));
     }
@@ -71,31 +87,22 @@ export class WorkloadAccess {
     return session;
   }
 
-  /** X.509 identities, complete and in order, each time they change. */
+  /** X.509 identities, complete and in order, each time they change. Throws TOO_MANY_STREAMS, USER_SHARE_USED_UP. */
   followIdentities(session: WorkloadSession, onChange: () => void): StateFeed<ReadyState> {
-    const feed: StateFeed<ReadyState> = new StateFeed({
-      clock: this.#parts.clock,
-      subscribe: (changed) => this.#parts.workloads.subscribe(session.selectors, changed),
-      onChange,
-      patienceMs: this.#parts.patienceMs,
-      refuse: (error) => this.#refuse(session, error),
-      read: (state) => (state.kind === 'ready' ? state : undefined),
-      fallBack: (state) => (state.kind === 'pending' ? state.partial : undefined),
-    });
-    return feed;
+    return this.#identityFeed(session, this.#subscribe(session, onChange), onChange);
   }
 
-  /** Bundles, each time they change; they wait for no certificate. */
+  /** Bundles, each time they change; they wait for no certificate. Throws TOO_MANY_STREAMS, USER_SHARE_USED_UP. */
   followBundles(session: WorkloadSession, onChange: () => void): StateFeed<WorkloadBundles> {
-    return new StateFeed({
-      clock: this.#parts.clock,
-      subscribe: (changed) => this.#parts.workloads.subscribe(session.selectors, changed),
-      onChange,
-      patienceMs: this.#parts.patienceMs,
-      refuse: (error) => this.#refuse(session, error),
-      read: (state) => (state.kind === 'ready' || state.kind === 'pending' ? state.bundles : undefined),
-      fallBack: () => undefined,
-    });
+    return this.#bundleFeed(session, this.#subscribe(session, onChange), onChange);
+  }
+
+  /** Both for one stream, which counts once. Throws TOO_MANY_STREAMS, USER_SHARE_USED_UP. */
+  followAll(session: WorkloadSession, onChange: () => void): WorkloadFeeds {
+    const subscription = this.#subscribe(session, onChange);
+    const lent = { state: () => subscription.state(), [Symbol.dispose]: () => undefined };
+    const identities = this.#identityFeed(session, subscription, onChange);
+    return { identities, bundles: this.#bundleFeed(session, lent, onChange) };
   }
 
   /** One JWT-SVID for the identity asked for, or for each there is (W-17). */
@@ -106,14 +113,15 @@ export class WorkloadAccess {
   ): Promise<readonly NamedJwtSvid[]> {
     if (request.audiences.length === 0) throw agentErrors.AUDIENCE_MISSING();
     const registrations = this.#registrationsOf(session);
-    const { jwtSvids } = this.#parts;
+    const { jwtSvids, tokenTurns } = this.#parts;
+    const user = session.caller.process?.uid;
     const wanted =
       request.spiffeId === '' ? registrations : this.#find(session, registrations, request.spiffeId);
     return await Promise.all(
       wanted.map(async ({ spiffeId, hint }) => ({
         spiffeId: spiffeId.uri,
         hint,
-        token: await jwtSvids.fetch(spiffeId, request.audiences, signal),
+        token: await tokenTurns.run(user, () => jwtSvids.fetch(spiffeId, request.audiences, signal)),
       })),
     );
   }
@@ -134,6 +142,54 @@ export class WorkloadAccess {
       return [...view.bundles.values()].find((bundle) => bundle.trustDomain === trustDomain);
     };
     return await validateJwtSvid(token, audience, bundleOf, clock.now());
+  }
+
+  #subscribe({ caller, selectors }: WorkloadSession, onChange: () => void): WorkloadSubscription {
+    const { workloads, streamShares } = this.#parts;
+    const place = streamShares.take(caller.process?.uid);
+    try {
+      const subscription = workloads.subscribe(selectors, onChange);
+      return {
+        state: () => subscription.state(),
+        [Symbol.dispose]() {
+          subscription[Symbol.dispose]();
+          place[Symbol.dispose]();
+        },
+      };
+    } catch (error) {
+      place[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #identityFeed(
+    session: WorkloadSession,
+    subscription: WorkloadSubscription,
+    onChange: () => void,
+  ): StateFeed<ReadyState> {
+    return new StateFeed<ReadyState>({
+      ...this.#feedParts(session, subscription, onChange),
+      read: (state) => (state.kind === 'ready' ? state : undefined),
+      fallBack: (state) => (state.kind === 'pending' ? state.partial : undefined),
+    });
+  }
+
+  #bundleFeed(
+    session: WorkloadSession,
+    subscription: WorkloadSubscription,
+    onChange: () => void,
+  ): StateFeed<WorkloadBundles> {
+    return new StateFeed<WorkloadBundles>({
+      ...this.#feedParts(session, subscription, onChange),
+      read: (state) => (state.kind === 'ready' || state.kind === 'pending' ? state.bundles : undefined),
+      fallBack: () => undefined,
+    });
+  }
+
+  #feedParts(session: WorkloadSession, subscription: WorkloadSubscription, onChange: () => void) {
+    const { clock, patienceMs } = this.#parts;
+    const refuse = (error: CastellanError) => this.#refuse(session, error);
+    return { clock, patienceMs, subscription, onChange, refuse };
   }
 
   #registrationsOf(session: WorkloadSession): readonly AgentRegistration[] {
@@ -175,74 +231,5 @@ export class WorkloadAccess {
     logger.info('workload refused', { requestId, code: error.code, detail, ...evidence });
     noteRefusal({ requestId, at: clock.now(), code: error.code, detail, evidence });
     return error;
-  }
-}
-
-interface StateFeedParts<T> {
-  readonly clock: Clock;
-  readonly subscribe: (onChange: () => void) => WorkloadSubscription;
-  readonly onChange: () => void;
-  readonly patienceMs: number;
-  readonly refuse: (error: CastellanError) => CastellanError;
-  /** What the stream is about, when it is there. */
-  readonly read: (state: ReturnType<WorkloadSubscription['state']>) => T | undefined;
-  /** What will do when patience has ended. */
-  readonly fallBack: (state: ReturnType<WorkloadSubscription['state']>) => T | undefined;
-}
-
-/** Turns the states of a workload into what a stream says: a value, nothing yet, or the error that ends it. */
-export class StateFeed<T extends object> implements Disposable {
-  readonly #parts: StateFeedParts<T>;
-  readonly #subscription: WorkloadSubscription;
-  #said: T | undefined;
-  #waiting: { isOver: boolean } | undefined;
-  #timer: Disposable | undefined;
-
-  constructor(parts: StateFeedParts<T>) {
-    this.#parts = parts;
-    this.#subscription = parts.subscribe(parts.onChange);
-  }
-
-  [Symbol.dispose](): void {
-    this.#timer?.[Symbol.dispose]();
-    this.#subscription[Symbol.dispose]();
-  }
-
-  /** The value as it is now, said before or not; undefined while it has to be waited for. */
-  current(): T | undefined {
-    const state = this.#subscription.state();
-    if (state.kind === 'none') throw this.#parts.refuse(agentErrors.NO_IDENTITY_REGISTERED());
-    if (state.kind === 'unknown') throw agentErrors.AGENT_NOT_READY();
-    const value = this.#parts.read(state);
-    if (value !== undefined) {
-      this.#waiting = undefined;
-      return value;
-    }
-    if (!this.#isPatienceOver()) return undefined;
-    const least = this.#parts.fallBack(state);
-    if (least === undefined) throw agentErrors.SVID_NOT_READY();
-    return least;
-  }
-
-  /** The value if it is another than the one before. */
-  next(): T | undefined {
-    const value = this.current();
-    if (value === undefined || value === this.#said) return undefined;
-    this.#said = value;
-    return value;
-  }
-
-  #isPatienceOver(): boolean {
-    if (this.#waiting === undefined) {
-      const waiting = { isOver: false };
-      this.#waiting = waiting;
-      const { clock, patienceMs, onChange } = this.#parts;
-      this.#timer?.[Symbol.dispose]();
-      this.#timer = clock.schedule(patienceMs, () => {
-        waiting.isOver = true;
-        onChange();
-      });
-    }
-    return this.#waiting.isOver;
   }
 }

@@ -10,7 +10,7 @@ import { openAgentDirectory } from '../adapters/key-store/index.ts';
 import { systemKeys } from '../adapters/system/keys.ts';
 import type { Metrics } from '../adapters/telemetry/index.ts';
 import { unixAttestor } from '../adapters/unix-attestor/index.ts';
-import { NodeAgent, type NodeView, type WorkloadRefusal } from '../agent/index.ts';
+import { NodeAgent, type NodeView, UserShares, type WorkloadRefusal } from '../agent/index.ts';
 import { serverId } from '../authority/index.ts';
 import type { SecretWords } from '../endpoints/sds/index.ts';
 import { HealthBoard } from '../operations/health-board.ts';
@@ -61,6 +61,10 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     alarms: node.alarms,
     health,
     onLimit: (limit) => options.metrics.limitHit(limit),
+    connectionShares: new UserShares({
+      most: settings.agent.maxStreamsPerUser,
+      onLimit: () => options.metrics.limitHit('workload_connections_of_user'),
+    }),
     sds: {
       words: wordsOf(settings),
       repushMs: settings.agent.sds.repushInterval,
@@ -133,6 +137,7 @@ async function openNode(
       limits: {
         maxConcurrentRequests: agent.maxConcurrentRequests,
         maxStreams: agent.maxStreams,
+        maxStreamsPerUser: agent.maxStreamsPerUser,
         patienceMs: agent.patience,
       },
     }),

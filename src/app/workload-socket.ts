@@ -1,6 +1,7 @@
+import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { socketPeer } from '../adapters/unix-attestor/index.ts';
-import type { AgentAlarms } from '../agent/index.ts';
+import type { AgentAlarms, UserShares } from '../agent/index.ts';
 import type { Logger } from '../base/logger.ts';
 import { healthDoor } from '../endpoints/health/health-door.ts';
 import { reflectionDoors } from '../endpoints/reflection/reflection-door.ts';
@@ -10,7 +11,7 @@ import type { HealthBoard } from '../operations/health-board.ts';
 import { SecretDiscoveryService } from '../wire/gen/envoy/service/secret/v3/sds_pb.js';
 import { Health } from '../wire/gen/grpc/health/v1/health_pb.js';
 import { SpiffeWorkloadAPI } from '../wire/gen/spiffe/workload/workloadapi_pb.js';
-import { ConnectionTable } from '../wire/grpc/connections.ts';
+import { type ConnectionFacts, ConnectionTable } from '../wire/grpc/connections.ts';
 import type { GrpcLimits } from '../wire/grpc/limits.ts';
 import type { PushOptions } from '../wire/grpc/push-stream.ts';
 import { type GrpcDoor, grpcServer } from '../wire/grpc/server.ts';
@@ -25,6 +26,8 @@ export interface WorkloadSocketParts {
   readonly alarms: AgentAlarms;
   readonly health: HealthBoard;
   readonly onLimit: (limit: string) => void;
+  /** Connections of each user. */
+  readonly connectionShares: UserShares;
   readonly sds: Pick<SdsParts, 'words' | 'repushMs'> & { readonly nacked: () => void };
   /** For tests of limits. */
   readonly limits?: Partial<GrpcLimits>;
@@ -81,6 +84,7 @@ export async function openWorkloadSocket(parts: WorkloadSocketParts): Promise<Wo
     checkMs,
     processOf: socketPeer,
     onConnection(socket, facts) {
+      if (!holdsPlace(parts.connectionShares, socket, facts)) return;
       connections.add(socket, facts);
       server.inject(socket);
     },
@@ -97,6 +101,18 @@ export async function openWorkloadSocket(parts: WorkloadSocketParts): Promise<Wo
       await server.drain(graceMs);
     },
   };
+}
+
+/** False when the user of this connection has too many: then it is closed before anything is read. */
+function holdsPlace(shares: UserShares, socket: Socket, { process }: ConnectionFacts): boolean {
+  try {
+    const place = shares.take(process?.uid);
+    socket.once('close', () => place[Symbol.dispose]());
+    return true;
+  } catch {
+    socket.destroy();
+    return false;
+  }
 }
 
 interface DoorParts {

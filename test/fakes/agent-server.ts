@@ -2,6 +2,7 @@
 import { type KeyObject, randomUUID } from 'node:crypto';
 import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
+import { csrErrors } from '../../src/operations/issue-svid/index.ts';
 import { SpiffeId } from '../../src/spiffe/index.ts';
 import {
   AgentService,
@@ -169,7 +170,7 @@ export class FakeAgentServer implements AsyncDisposable {
   async #listen(port: number, showsRoot: boolean): Promise<void> {
     const { logger, pki } = this;
     const connections = new ConnectionTable();
-    const server = grpcServer({ logger, services: this.#services() });
+    const server = grpcServer({ logger, services: this.#services(connections) });
     const serving = await makeLeaf(pki.intermediate, `spiffe://${trustDomain}/castellan/server`, {
       notBefore: Date.now() - 60_000,
       notAfter: Date.now() + 86_400_000,
@@ -211,13 +212,15 @@ export class FakeAgentServer implements AsyncDisposable {
     };
   }
 
-  #services() {
+  #services(connections: ConnectionTable) {
     const certificates = {
       definition: grpcService(IstioCertificateService),
       implementation: {
-        createCertificate: unary(IstioCertificateRequestSchema, async ({ csr, metadata }) => {
+        createCertificate: unary(IstioCertificateRequestSchema, async ({ csr, metadata }, call) => {
           this.counts.issue++;
           this.#refuse('issue');
+          if (connections.find(call.connectionId)?.peer?.spiffeId.uri !== fakeAgentId)
+            throw csrErrors.AUTHENTICATION_FAILED();
           const id = metadata?.ImpersonatedIdentity as string;
           const { publicKey } = parseCsrPem(csr, defaultKeyPolicy);
           const chain = await this.#chain(id, publicKey.spkiDer, this.state.ttlSeconds);

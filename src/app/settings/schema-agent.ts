@@ -42,6 +42,9 @@ export const agent = z
       .describe('Find out `unix:sha256` of workloads; the program of each is read once.'),
     maxConcurrentRequests: count(8, 256).describe('Certificate requests to the server at once.'),
     maxStreams: count(10_000, 100_000).describe('Streams of workloads that may be open at once.'),
+    maxStreamsPerUser: count(7_500, 100_000).describe(
+      'Of these, and of connections, those that one user (uid) of the node may hold: nobody takes them all.',
+    ),
     patience: duration('10s').describe(
       'How long a stream waits for a certificate before it is told that there is none.',
     ),

@@ -1,29 +1,21 @@
-import type {
-  ReadyState,
-  StateFeed,
-  WorkloadAccess,
-  WorkloadBundles,
-  WorkloadSession,
-} from '../../agent/index.ts';
+import type { ReadyState, WorkloadAccess, WorkloadFeeds, WorkloadSession } from '../../agent/index.ts';
 import { type CastellanError, isCastellanError } from '../../base/errors.ts';
 import type { Available } from './secret-source.ts';
 
 /** Identities and bundles of one workload as they are now. Roots do not wait for certificates. */
 export class AvailableFeed implements Disposable {
-  readonly #identities: StateFeed<ReadyState>;
-  readonly #bundles: StateFeed<WorkloadBundles>;
+  readonly #feeds: WorkloadFeeds;
   #shown: ReadyState['identities'] = [];
 
   constructor(access: WorkloadAccess, session: WorkloadSession, onChange: () => void) {
-    this.#identities = access.followIdentities(session, onChange);
-    this.#bundles = access.followBundles(session, onChange);
+    this.#feeds = access.followAll(session, onChange);
   }
 
   /** Throws when the workload has no identity any more. `trouble`: why a certificate does not come. */
   current(): Available & { readonly trouble?: CastellanError } {
-    const bundles = this.#bundles.current();
+    const bundles = this.#feeds.bundles.current();
     try {
-      const ready = this.#identities.current();
+      const ready = this.#feeds.identities.current();
       if (ready !== undefined) this.#shown = ready.identities;
       return { identities: this.#shown, bundles, isComplete: ready !== undefined };
     } catch (error) {
@@ -34,7 +26,7 @@ export class AvailableFeed implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#identities[Symbol.dispose]();
-    this.#bundles[Symbol.dispose]();
+    this.#feeds.bundles[Symbol.dispose]();
+    this.#feeds.identities[Symbol.dispose]();
   }
 }

@@ -115,6 +115,20 @@ describe('the agent’s own identity', () => {
     await later.agent.close();
   });
 
+  it('is in force before anything is asked for under it: a start on what was kept fails nothing and alarms nobody', async () => {
+    const stateDir = join(scratch, 'in-order');
+    await using server = await FakeAgentServer.start();
+    {
+      await using node = await startTestAgent({ server, stateDir, registrations: [web] });
+      await until(() => node.agent.node.keeper.held().length === 1);
+    }
+    await using later = await startTestAgent({ server, stateDir, options: { evidence: undefined } });
+    await until(() => later.agent.node.keeper.held().length === 1);
+    expect(later.logger.lines.filter(({ level }) => level === 'warn' || level === 'error')).toEqual([]);
+    expect(later.agent.node.alarms.list()).toEqual([]);
+    expect(server.counts.issue).toBe(2);
+  });
+
   it('starts without its server on what it was told last, and says that certificates are not there yet', async () => {
     const stateDir = join(scratch, 'alone');
     const server = await FakeAgentServer.start();
