@@ -1,28 +1,38 @@
 /**
- * From the operator's word to refusal everywhere: at the CSR door, where proxies ask, and in the stream of each of 1,000
- * agents. The floor is the durable commit of the deny list in the same round: nothing may be refused before that.
+ * From the operator's word to refusal everywhere: where certificates are asked for, where proxies ask, at a node that
+ * decides by itself, in the stream of each of 1,000 agents, and in the handshakes of a peer that follows over SDS. Agents
+ * and askers are processes of their own. The floor is the answer of the admin API in the same round: nothing has to be
+ * refused before the deny list is durable.
  */
 
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { request } from 'node:http';
+import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { systemRandom } from '../../src/adapters/system/random.ts';
+import { applyResources } from '../../src/operations/apply-resource.ts';
 import { createJoinToken } from '../../src/operations/create-join-token.ts';
-import { revoke } from '../../src/operations/revoke.ts';
-import { AgentClient, joinAgent, type SyncStream } from '../../test/support/agent-client.ts';
-import type { IssuedIdentity } from '../../test/support/callers.ts';
+import { makeFleet } from '../../test/support/agent-fleet.ts';
 import { type Castellan, castellan } from '../../test/support/castellan.ts';
+import { cartEntry } from '../../test/support/check-harness.ts';
 import { makeCsr } from '../../test/support/foreign-pki.ts';
-import { IstioClient, tlsCredentials } from '../../test/support/istio-client.ts';
+import { policyYaml } from '../../test/support/policy.ts';
 import { against, type Bench, type Figure, percentile } from '../support/bench.ts';
+import { clockMs } from '../support/clock-ms.ts';
+import type { DoorsAnswer, DoorsOrder, Victim } from '../support/revocation-doors.ts';
+import type { FleetAnswer, FleetOrder } from '../support/revocation-fleet.ts';
 
 const agents = Number(process.env['CASTELLAN_BENCH_AGENTS'] ?? 1_000);
 const rounds = 10;
-const batch = 8;
-const perAddress = 200;
+const fleets = 2;
 const operator = { name: 'bench', method: 'local', role: 'admin', requestId: 'bench' } as const;
+const node = 'doors';
 
 const settings = `
+proxies:
+  - { name: grpc, listener: ext-authz, trustProxyPrincipal: true }
+  - { name: http, listener: ext-authz-http, trustProxyPrincipal: true }
 limits:
   perSourcePerSecond: 100000
   perSourceBurst: 100000
@@ -30,116 +40,193 @@ limits:
   perIdentityBurst: 100000
 `;
 
-async function workload(ca: Castellan, name: string): Promise<IssuedIdentity> {
+const registration = `apiVersion: castellan.dev/v1alpha1
+kind: IdentityRegistration
+metadata: { name: cart }
+spec:
+  spiffeId: spiffe://cluster.local/ns/shop/sa/cart
+  parentId: spiffe://cluster.local/castellan/agent/join_token/${node}
+  selectors: ['unix:uid:${process.getuid?.() ?? 0}']
+---
+`;
+
+async function joinToken(ca: Castellan, target: { spiffeId: string } | { agent: string }): Promise<string> {
   const { store, authority } = ca.server.state;
-  const { token } = await createJoinToken(
-    {
-      joinTokens: store.joinTokens,
-      trustDomain: authority.trustDomain,
-      clock: systemClock,
-      random: systemRandom,
-    },
-    operator,
-    { spiffeId: `spiffe://${authority.trustDomain}/ns/shop/sa/${name}` },
-  );
-  using client = ca.client();
-  const csr = await makeCsr();
-  const { chain } = await client.create({ csr: csr.pem }, { authorization: `Bearer ${token.reveal()}` });
-  return { chain, chainPem: chain.slice(0, -1).join(''), privateKeyPem: csr.privateKeyPem };
+  const { trustDomain } = authority;
+  const deps = { joinTokens: store.joinTokens, trustDomain, clock: systemClock, random: systemRandom };
+  return (await createJoinToken(deps, operator, target)).token.reveal();
 }
 
-/** One address may hold 256 connections: agents come from many, as they do in life. Returns the port to call. */
-async function relay(stack: AsyncDisposableStack, to: string, localAddress: string): Promise<number> {
-  const [host = '', port = ''] = to.split(':');
-  const server = createServer((near) => {
-    const far = connect({ host, port: Number(port), localAddress });
-    near.on('error', () => far.destroy());
-    far.on('error', () => near.destroy());
-    near.pipe(far).pipe(near);
+async function makeVictim(ca: Castellan, number: number): Promise<Victim> {
+  const id = `spiffe://${ca.server.state.authority.trustDomain}/ns/shop/sa/victim-${number}`;
+  using client = ca.client();
+  const csr = await makeCsr();
+  const bearer = { authorization: `Bearer ${await joinToken(ca, { spiffeId: id })}` };
+  const { chain } = await client.create({ csr: csr.pem }, bearer);
+  return { id, chainPem: chain.slice(0, -1).join(''), privateKeyPem: csr.privateKeyPem };
+}
+
+/** A process that is given orders and answers each. */
+class Child<O extends object, A> implements Disposable {
+  readonly #process: ChildProcess;
+
+  constructor(file: string) {
+    this.#process = fork(fileURLToPath(new URL(`../support/${file}`, import.meta.url)));
+  }
+
+  send(order: O): void {
+    this.#process.send(order);
+  }
+
+  async answer(): Promise<A> {
+    const ended = new AbortController();
+    const { signal } = ended;
+    const exit = once(this.#process, 'exit', { signal }).then(() => {
+      throw new Error('a process of the bench ended');
+    });
+    try {
+      const [answer] = (await Promise.race([once(this.#process, 'message', { signal }), exit])) as [A];
+      return answer;
+    } finally {
+      exit.catch(() => undefined);
+      ended.abort();
+    }
+  }
+
+  /** The answer that is expected next. */
+  async asked<K extends string>(order: O, key: K): Promise<Extract<A, Readonly<Record<K, unknown>>>> {
+    const answer = this.answer();
+    this.send(order);
+    return expected<A, K>(await answer, key);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#process.connected) this.#process.disconnect();
+  }
+}
+
+function expected<A, K extends string>(answer: A, key: K): Extract<A, Readonly<Record<K, unknown>>> {
+  if (!(key in (answer as object))) throw new Error(`not what was asked for: ${JSON.stringify(answer)}`);
+  return answer as Extract<A, Readonly<Record<K, unknown>>>;
+}
+
+type Fleet = Child<FleetOrder, FleetAnswer>;
+type Doors = Child<DoorsOrder, DoorsAnswer>;
+
+async function startFleets(ca: Castellan, stack: AsyncDisposableStack): Promise<readonly Fleet[]> {
+  const members = await makeFleet(ca, agents);
+  const port = Number(ca.address.split(':').at(-1));
+  const rootsPem = ca.rootsPem();
+  const share = Math.ceil(agents / fleets);
+  return await Promise.all(
+    Array.from({ length: fleets }, async (_, n) => {
+      const fleet: Fleet = stack.use(new Child('revocation-fleet.ts'));
+      const mine = members.slice(n * share, (n + 1) * share);
+      if (mine.length > 0) await fleet.asked({ start: { port, rootsPem, members: mine } }, 'up');
+      return fleet;
+    }),
+  );
+}
+
+async function startDoors(ca: Castellan, stack: AsyncDisposableStack): Promise<Doors> {
+  const { store } = ca.server.state;
+  const text = registration + cartEntry + policyYaml('gate', '{rules: [{}]}');
+  const applied = await applyResources(store.resources, operator, {
+    text,
+    file: 'bench.yaml',
+    defaultNamespace: 'shop',
+    dryRun: false,
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  stack.defer(() => void server.close());
-  return (server.address() as AddressInfo).port;
+  if (applied.refused) throw new Error(JSON.stringify(applied.findings));
+  const doors: Doors = stack.use(new Child('revocation-doors.ts'));
+  const { csr, extAuthz, extAuthzHttp } = ca.server.endpoints;
+  const start = { csr, extAuthz, extAuthzHttp, rootsPem: ca.rootsPem() };
+  await doors.asked({ start: { ...start, joinToken: await joinToken(ca, { agent: node }) } }, 'ready');
+  return doors;
+}
+
+/** As `castellan revoke --yes` does it. */
+function revoke(ca: Castellan, spiffeId: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const call = request(
+      {
+        socketPath: ca.server.endpoints.adminSocket.replace(/^unix:/, ''),
+        path: '/api/v1/revocations',
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+      },
+      (answer) => {
+        answer.resume();
+        answer.once('end', () =>
+          answer.statusCode === 200
+            ? resolve()
+            : reject(new Error(`the admin API says ${answer.statusCode}`)),
+        );
+      },
+    );
+    call.once('error', reject);
+    call.end(JSON.stringify({ spiffeId, reason: 'bench' }));
+  });
 }
 
 interface Round {
   readonly commit: number;
-  readonly door: number;
+  readonly doors: ReadonlyMap<string, number>;
   readonly streams: readonly number[];
 }
 
-async function measure(ca: Castellan, streams: readonly SyncStream[], number: number): Promise<Round> {
-  const { store } = ca.server.state;
-  const id = `spiffe://cluster.local/ns/shop/sa/victim-${number}`;
-  const identity = await workload(ca, `victim-${number}`);
-  const csr = await makeCsr();
-  const startedAt = performance.now();
-  const since = () => performance.now() - startedAt;
-  const reached = streams.map(async (stream) => {
-    await stream.until((answer) => answer.revocations?.deniedSpiffeIds.includes(id) === true);
-    return since();
-  });
-  const request = { spiffeId: id, reason: 'bench', dryRun: false };
-  await revoke(
-    { issuances: store.issuances, revocations: store.revocations, clock: systemClock },
-    operator,
-    request,
-  );
-  const commit = since();
-  using client = new IstioClient(ca.address, tlsCredentials({ rootsPem: ca.rootsPem(), ...identity }));
-  await client.refused({ csr: csr.pem });
-  const door = since();
-  return { commit, door, streams: await Promise.all(reached) };
+async function measure(
+  ca: Castellan,
+  { doors, crowd }: { readonly doors: Doors; readonly crowd: readonly Fleet[] },
+  number: number,
+): Promise<Round> {
+  const victim = await makeVictim(ca, number);
+  await Promise.all(crowd.map((fleet) => fleet.asked({ watch: victim.id }, 'watching')));
+  await doors.asked({ victim }, 'asking');
+  const heard = crowd.map((fleet) => fleet.answer());
+  const refused = doors.answer();
+  const from = clockMs();
+  await revoke(ca, victim.id);
+  const commit = clockMs() - from;
+  doors.send({ committed: true });
+  const { refusedAt } = expected<DoorsAnswer, 'refusedAt'>(await refused, 'refusedAt');
+  const streams: number[] = [];
+  for (const answer of await Promise.all(heard))
+    for (const at of expected<FleetAnswer, 'heardAt'>(answer, 'heardAt').heardAt) streams.push(at - from);
+  return {
+    commit,
+    doors: new Map(Object.entries(refusedAt).map(([name, at]) => [name, at - from])),
+    streams,
+  };
 }
 
 export const bench: Bench = async () => {
   await using ca = await castellan({ settings });
   await using stack = new AsyncDisposableStack();
-  const relays: number[] = [];
-  for (let from = 0; from * perAddress < agents; from++)
-    relays.push(await relay(stack, ca.address, `127.0.0.${from + 10}`));
-  const clients: AgentClient[] = [];
-  const streams: SyncStream[] = [];
-  const join = async (number: number) => {
-    const identity = await joinAgent(ca, `bench-${number}`);
-    const port = relays[number % relays.length] as number;
-    const client = new AgentClient(
-      `127.0.0.1:${port}`,
-      tlsCredentials({ rootsPem: ca.rootsPem(), ...identity }),
-    );
-    const stream = client.sync();
-    await stream.next();
-    clients.push(client);
-    streams.push(stream);
-  };
-  for (let i = 0; i < agents; i += batch)
-    await Promise.all(Array.from({ length: Math.min(batch, agents - i) }, (_, n) => join(i + n)));
+  const from = clockMs();
+  const crowd = (await startFleets(ca, stack)).slice(0, Math.max(1, Math.min(fleets, agents)));
+  const upAfter = clockMs() - from;
+  const doors = await startDoors(ca, stack);
   const measured: Round[] = [];
-  for (let i = 0; i < rounds; i++) measured.push(await measure(ca, streams, i));
-  for (const stream of streams) stream.cancel();
-  for (const client of clients) client[Symbol.dispose]();
-  const commits = measured.map(({ commit }) => commit);
-  const floor = percentile(commits, 0.99);
-  const last = measured.flatMap((round) => round.streams);
-  const doors = measured.map(({ door }) => door);
-  const figures: Figure[] = [
-    { name: 'deny list committed and synced, p99', value: floor, unit: 'ms' },
-    against(floor, {
-      name: 'refused at the CSR door, connection included, p99',
-      value: percentile(doors, 0.99),
-      unit: 'ms',
-    }),
-    against(floor, {
-      name: `in the streams of ${agents} agents, p50`,
-      value: percentile(last, 0.5),
-      unit: 'ms',
-    }),
-    against(floor, {
-      name: `in the streams of ${agents} agents, p99`,
-      value: percentile(last, 0.99),
-      unit: 'ms',
-    }),
+  for (let i = 0; i < rounds; i++) measured.push(await measure(ca, { doors, crowd }, i));
+  const floor = percentile(
+    measured.map(({ commit }) => commit),
+    0.99,
+  );
+  const figure = (name: string, values: readonly number[], share = 0.99): Figure =>
+    against(floor, { name: `${name}, p${share * 100}`, value: percentile(values, share), unit: 'ms' });
+  const streams = measured.flatMap((round) => round.streams);
+  const names = [...(measured[0]?.doors.keys() ?? [])].sort();
+  return [
+    { name: `${agents} agents up`, value: upAfter / 1000, unit: 's' },
+    { name: 'revoked, durable and answered, p99', value: floor, unit: 'ms' },
+    ...names.map((name) =>
+      figure(
+        `refused: ${name}`,
+        measured.map((round) => round.doors.get(name) ?? Number.NaN),
+      ),
+    ),
+    figure(`in the streams of ${agents} agents`, streams, 0.5),
+    figure(`in the streams of ${agents} agents`, streams),
   ];
-  return figures;
 };

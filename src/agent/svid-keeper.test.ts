@@ -253,6 +253,7 @@ describe('an answer that is not what was asked for', () => {
       rootsDer: [next.root.certificate.der],
       jwtKeys: [],
       crlsDer: [],
+      knownIssuersDer: [],
     };
     follow({ bundles: [bundle] });
     await settled(clock, () => keeper.get(web) !== old);

@@ -31,6 +31,8 @@ export interface AgentBundle {
   readonly roots: readonly Certificate[];
   readonly jwtKeys: readonly JwtBundleKey[];
   readonly crlsDer: readonly Uint8Array[];
+  /** Certificates that sign or signed and have not ended (D21). */
+  readonly knownIssuersDer: readonly Uint8Array[];
 }
 
 /** Key ids and serials in lower hex. */
@@ -77,6 +79,7 @@ export interface RawBundle {
   readonly rootsDer: readonly Uint8Array[];
   readonly jwtKeys: readonly { readonly kid: string; readonly jwkJson: string }[];
   readonly crlsDer: readonly Uint8Array[];
+  readonly knownIssuersDer: readonly Uint8Array[];
 }
 
 export interface RawRevocations {
@@ -203,6 +206,7 @@ function readBundle(item: RawBundle, trustDomain: TrustDomain): AgentBundle {
         jwk: JSON.parse(jwkJson) as Record<string, string>,
       })),
       crlsDer: item.crlsDer,
+      knownIssuersDer: item.knownIssuersDer,
     });
   } catch (cause) {
     throw refused(`the bundle of \`${trustDomain}\` cannot be read`, cause);

@@ -13,12 +13,14 @@ import {
 } from '../operations/check-request/index.ts';
 import { ShippingRing, writeDecisionRow } from '../operations/decisions/index.ts';
 import {
+  type DenyContent,
   FollowedDenyList,
   FollowedResources,
   FollowedTrust,
   type NodeContent,
   readNodeContent,
   storeRevisionOf,
+  type TrustContent,
 } from '../operations/policy-content/index.ts';
 import { type KeySetPlace, keySetName } from '../operations/policy-snapshot/index.ts';
 import type { DecisionRow } from '../operations/ports/index.ts';
@@ -123,6 +125,16 @@ export class NodeChecks implements AsyncDisposable {
     this.#work = this.#takeAfter(earlier, policy);
   }
 
+  /** Whom to believe; throws when it cannot be read, and then the last stays. */
+  believe(content: TrustContent): void {
+    this.#trust.replace(content);
+  }
+
+  /** In force for the next check: what is revoked waits for no policy. */
+  deny(content: DenyContent): void {
+    this.#denied.replace(content);
+  }
+
   /** Resolves when everything taken so far is in force or refused. */
   async settled(): Promise<void> {
     await this.#work;
@@ -157,8 +169,6 @@ export class NodeChecks implements AsyncDisposable {
     const settings = JSON.stringify(content.settings, (_key, value: unknown) =>
       value instanceof Map ? [...value] : value,
     );
-    this.#trust.replace(content.trust);
-    this.#denied.replace(content.denied);
     this.#keySets = new Map(content.keySets.map((one) => [one.name, one]));
     const following = this.#following;
     const revision = storeRevisionOf(policy.revision) ?? content.storeRevision;
@@ -247,7 +257,7 @@ export class NodeChecks implements AsyncDisposable {
 const longestCompileMs = 120_000;
 
 const noTrust = {
-  trustDomain: 'nowhere.invalid' as NodeContent['trust']['trustDomain'],
+  trustDomain: 'nowhere.invalid' as TrustContent['trustDomain'],
   rootsDer: [],
   knownIssuersDer: [],
   crlsDer: [],

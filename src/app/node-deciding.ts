@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { DecisionShipper } from '../adapters/agent-link/index.ts';
 import type { Metrics } from '../adapters/telemetry/index.ts';
-import type { NodeAgent, NodeView } from '../agent/index.ts';
+import type { AgentBundle, NodeAgent, NodeView } from '../agent/index.ts';
 import { isLoopback } from '../wire/tls/loopback.ts';
 import { type CheckDoors, openCheckDoors } from './check-doors.ts';
 import type { Environment } from './environment.ts';
@@ -42,9 +42,31 @@ export function nodeDeciding(
     onInForce: (revision) => node?.sync.policyInForce(revision),
     onRefused: (problem) => node?.sync.policyInForce(checks.inForce, problem),
   });
+  let bundle: AgentBundle | undefined;
+  let denied: NodeView['revocations'] | undefined;
+  const believe = (own: AgentBundle) => {
+    const { trustDomain, roots, knownIssuersDer, crlsDer } = own;
+    try {
+      checks.believe({ trustDomain, rootsDer: roots.map(({ der }) => der), knownIssuersDer, crlsDer });
+      bundle = own;
+    } catch (error) {
+      environment.logger
+        .scoped('authz')
+        .error('what the server says of its issuers cannot be read; the last good decides on', {
+          error: String(error),
+        });
+    }
+  };
   return {
     checks,
-    follow({ policy }) {
+    follow(view) {
+      const { policy, revocations } = view;
+      if (revocations !== denied) {
+        denied = revocations;
+        checks.deny({ serials: [...revocations.deniedSerials], spiffeIds: [...revocations.deniedSpiffeIds] });
+      }
+      const own = view.bundles.get(view.trustDomain);
+      if (own !== undefined && own !== bundle) believe(own);
       if (policy !== undefined) checks.take(policy);
     },
     join(agent, ship) {

@@ -20,9 +20,11 @@ export function peerJudge(
     });
     if (!verdict.ok) return verdict;
     const { spiffeId, leaf, path } = verdict;
+    const { serial, notAfter } = leaf;
+    const issuerSerials = path.slice(1).map((issuer) => issuer.serial);
     return {
       ok: true,
-      peer: { spiffeId, serial: leaf.serial, notAfter: leaf.notAfter, chain: path.map(({ der }) => der) },
+      peer: { spiffeId, serial, issuerSerials, notAfter, chain: path.map(({ der }) => der) },
     };
   };
 }

@@ -11,7 +11,6 @@ import type { Environment } from './environment.ts';
 import { bindingList } from './proxy-bindings.ts';
 import type { Settings } from './settings/index.ts';
 import type { State } from './state.ts';
-import { deniedOf, trustOf } from './trust-content.ts';
 
 export interface PolicyForAgentsParts {
   readonly settings: Settings;
@@ -24,24 +23,17 @@ export interface PolicyForAgentsParts {
 /** What agents decide by at their nodes, kept as this server has it. */
 export async function openPolicyForAgents(parts: PolicyForAgentsParts): Promise<NodePolicy> {
   const { settings, environment, state, checks, stack } = parts;
-  const { store, authority } = state;
-  const policy = stack.use(
+  const { store } = state;
+  return stack.use(
     await NodePolicy.open({
       store: store.resources,
       feed: checks.feed,
       keys: checks.keys,
       relay: checks.relay,
       settings: nodeSettings(settings),
-      trust: () => trustOf(authority),
-      denied: () => deniedOf(store.revocations),
       logger: environment.logger.scoped('agents'),
     }),
   );
-  const changed = () => policy.changed();
-  stack.use(authority.onBundleChange(changed));
-  stack.use(authority.onIssuerChange(changed));
-  stack.use(store.revocations.watch(changed));
-  return policy;
 }
 
 function nodeSettings(settings: Settings): NodeDecisionSettings {

@@ -66,7 +66,7 @@ export async function openWorkloadSocket(parts: WorkloadSocketParts): Promise<Wo
     onStall(id: string) {
       onLimit('stalled_stream');
       logger.warn('connection closed: its client does not read', { connection: id });
-      connections.closeWhere((connection) => connection.id === id);
+      connections.close(id);
     },
   };
   const server = grpcServer({

@@ -121,6 +121,7 @@ export function updateOf(
         rootsDer: [pki.root.certificate.der],
         jwtKeys: [],
         crlsDer: [],
+        knownIssuersDer: [],
       },
     ],
     revocations: undefined,

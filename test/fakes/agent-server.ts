@@ -196,7 +196,10 @@ export class FakeAgentServer implements AsyncDisposable {
         });
         if (!verdict.ok) return verdict;
         const { spiffeId, leaf } = verdict;
-        return { ok: true, peer: { spiffeId, serial: leaf.serial, notAfter: leaf.notAfter, chain: shown } };
+        return {
+          ok: true,
+          peer: { spiffeId, serial: leaf.serial, issuerSerials: [], notAfter: leaf.notAfter, chain: shown },
+        };
       },
       onConnection: (socket, facts) => {
         connections.add(socket, facts);

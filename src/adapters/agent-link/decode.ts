@@ -37,5 +37,6 @@ export function readBundle(bundle: Bundle): RawBundle {
     rootsDer: bundle.x509RootsDer,
     jwtKeys: bundle.jwtKeys.map(({ kid, jwkJson }) => ({ kid, jwkJson })),
     crlsDer: bundle.crlsDer,
+    knownIssuersDer: bundle.knownIssuersDer,
   };
 }

@@ -80,10 +80,11 @@ function parseIdentity(text: string, path: string): NodeIdentity {
   }
 }
 
-type PlainBundle = Omit<RawBundle, 'sequence' | 'rootsDer' | 'crlsDer'> & {
+type PlainBundle = Omit<RawBundle, 'sequence' | 'rootsDer' | 'crlsDer' | 'knownIssuersDer'> & {
   readonly sequence: string;
   readonly roots: readonly string[];
   readonly crls: readonly string[];
+  readonly knownIssuers: readonly string[];
 };
 
 type PlainUpdate = Omit<RawUpdate, 'bundles' | 'policy'> & {
@@ -97,11 +98,12 @@ function plainUpdate({ bundles, policy, ...rest }: RawUpdate): PlainUpdate {
     ...(bundles === undefined
       ? {}
       : {
-          bundles: bundles.map(({ rootsDer, crlsDer, sequence, ...one }) => ({
+          bundles: bundles.map(({ rootsDer, crlsDer, knownIssuersDer, sequence, ...one }) => ({
             ...one,
             sequence: sequence.toString(),
             roots: rootsDer.map(toBase64),
             crls: crlsDer.map(toBase64),
+            knownIssuers: knownIssuersDer.map(toBase64),
           })),
         }),
     ...(policy === undefined ? {} : { policy: { revision: policy.revision, json: toBase64(policy.json) } }),
@@ -113,11 +115,12 @@ function reviveUpdate({ bundles, policy, ...rest }: PlainUpdate): RawUpdate {
     ...rest,
     registrations: rest.registrations,
     revocations: rest.revocations,
-    bundles: bundles?.map(({ roots, crls, sequence, ...one }) => ({
+    bundles: bundles?.map(({ roots, crls, knownIssuers, sequence, ...one }) => ({
       ...one,
       sequence: BigInt(sequence),
       rootsDer: roots.map(fromBase64),
       crlsDer: crls.map(fromBase64),
+      knownIssuersDer: knownIssuers.map(fromBase64),
     })),
     policy: policy === undefined ? undefined : { revision: policy.revision, json: fromBase64(policy.json) },
   };

@@ -54,7 +54,7 @@ const sendMs = 30_000;
 
 /** `castellan.agent.v1.AgentService`: decodes, calls one verb, encodes. */
 export function agentDoor(parts: AgentDoorParts): GrpcDoor {
-  const drop = (id: string) => void parts.connections.closeWhere((connection) => connection.id === id);
+  const drop = (id: string) => parts.connections.close(id);
   return {
     definition: bytesAsTheyAre(grpcService(AgentService), ['attest', 'sync']),
     implementation: {

@@ -39,12 +39,15 @@ export function rootsSecret(name: string, bundle: AgentBundle): Secret {
   });
 }
 
-/** Envoy's SPIFFE validator: the peer's own trust domain chooses the roots (W-10). */
+/**
+ * Envoy's SPIFFE validator: the peer's own trust domain chooses the roots (W-10). It has no field for revocation lists and
+ * reads them beside the roots.
+ */
 export function bundlesSecret(name: string, bundles: readonly AgentBundle[]): Secret {
   const config = create(SPIFFECertValidatorConfigSchema, {
     trustDomains: bundles.map((bundle) => ({
       name: bundle.trustDomain,
-      trustBundle: inline(rootsOf(bundle)),
+      trustBundle: inline(rootsOf(bundle) + (crlsFor(bundle) ?? '')),
     })),
   });
   return makeSecret(name, {

@@ -46,6 +46,7 @@ const bundle = (trustDomain: string, from: TestPki): AgentBundle => ({
   roots: [from.root.certificate],
   jwtKeys: [],
   crlsDer: [],
+  knownIssuersDer: [],
 });
 
 /** What Envoy would read of a validation context. */

@@ -33,7 +33,6 @@ export class AgentSync implements Disposable {
       parts.authority.onBundleChange(changed),
       parts.authority.onIssuerChange(changed),
       parts.authority.onCrlChange(changed),
-      parts.authority.onCrlChange(changed),
       parts.authority.onVerdictChange(changed),
       parts.federated.watch(changed),
       parts.revocations.watch(changed),

@@ -1,9 +1,8 @@
-import { isTrustDomain, SpiffeId } from '../../spiffe/index.ts';
+import { SpiffeId } from '../../spiffe/index.ts';
 import type { ProxyBinding } from '../check-request/index.ts';
 import type { PolicySettings } from '../policy-snapshot/index.ts';
 import type { StoredResource } from '../ports/index.ts';
 import { policyContentErrors } from './errors.ts';
-import type { DenyContent, TrustContent } from './followed-trust.ts';
 import type { RelayedKeySet } from './relayed-key-sets.ts';
 
 /** How a CUSTOM provider is reached, as settings of the server say. */
@@ -23,7 +22,10 @@ export interface NodeDecisionSettings {
   readonly sampleAllows: number;
 }
 
-/** All that a decision reads, for a node that decides by itself. */
+/**
+ * What a node decides by, beside bundle and deny list: these it is told apart, since they change without the policies and
+ * must not wait for them.
+ */
 export interface NodeContent {
   readonly storeRevision: bigint;
   /** What the server compiled of it: a node must come to the same. */
@@ -31,11 +33,9 @@ export interface NodeContent {
   readonly settings: NodeDecisionSettings;
   readonly resources: readonly StoredResource[];
   readonly keySets: readonly RelayedKeySet[];
-  readonly trust: TrustContent;
-  readonly denied: DenyContent;
 }
 
-const format = 1;
+const format = 2;
 
 /** One resource as text; kept by the builder, so that a change of one is not paid for all. */
 export function writeResource(stored: StoredResource): string {
@@ -48,20 +48,13 @@ export function writeNodeContent(
   content: Omit<NodeContent, 'resources'>,
   resources: readonly string[],
 ): string {
-  const { storeRevision, snapshotRevision, settings, keySets, trust, denied } = content;
+  const { storeRevision, snapshotRevision, settings, keySets } = content;
   const head = JSON.stringify({
     format,
     storeRevision: String(storeRevision),
     snapshotRevision,
     settings: { ...settings, bindings: settings.bindings.map(writeBinding) },
     keySets,
-    trust: {
-      trustDomain: trust.trustDomain,
-      roots: trust.rootsDer.map(base64),
-      knownIssuers: trust.knownIssuersDer.map(base64),
-      crls: trust.crlsDer.map(base64),
-    },
-    denied,
   });
   return `${head.slice(0, -1)},"resources":[${resources.join(',')}]}`;
 }
@@ -74,13 +67,6 @@ interface Written {
     readonly bindings: readonly WrittenBinding[];
   };
   readonly keySets: readonly RelayedKeySet[];
-  readonly trust: {
-    readonly trustDomain: string;
-    readonly roots: readonly string[];
-    readonly knownIssuers: readonly string[];
-    readonly crls: readonly string[];
-  };
-  readonly denied: DenyContent;
   readonly resources: readonly (Omit<StoredResource, 'version'> & { readonly version: string })[];
 }
 
@@ -89,20 +75,12 @@ export function readNodeContent(json: Uint8Array): NodeContent {
   try {
     const written = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json)) as Written;
     if (written.format !== format) throw new Error(`format ${written.format}`);
-    const { trust, settings } = written;
-    if (!isTrustDomain(trust.trustDomain)) throw new Error('no trust domain');
+    const { settings } = written;
     return {
       storeRevision: BigInt(written.storeRevision),
       snapshotRevision: written.snapshotRevision,
       settings: { ...settings, bindings: settings.bindings.map(readBinding) },
       keySets: written.keySets,
-      denied: written.denied,
-      trust: {
-        trustDomain: trust.trustDomain,
-        rootsDer: trust.roots.map(bytes),
-        knownIssuersDer: trust.knownIssuers.map(bytes),
-        crlsDer: trust.crls.map(bytes),
-      },
       resources: written.resources.map((one) => ({ ...one, version: BigInt(one.version) })),
     };
   } catch (cause) {

@@ -2,7 +2,6 @@ import { hash } from 'node:crypto';
 import type { Logger } from '../../base/logger.ts';
 import type { PolicyFeed, RequestKeys } from '../policy-snapshot/index.ts';
 import type { ResourceKey, ResourceReader } from '../ports/index.ts';
-import type { DenyContent, TrustContent } from './followed-trust.ts';
 import { type NodeDecisionSettings, writeNodeContent, writeResource } from './node-content.ts';
 import type { KeySetRelay } from './relayed-key-sets.ts';
 
@@ -12,8 +11,6 @@ export interface NodePolicyParts {
   readonly keys: RequestKeys;
   readonly relay: KeySetRelay;
   readonly settings: NodeDecisionSettings;
-  readonly trust: () => TrustContent;
-  readonly denied: () => DenyContent;
   readonly logger: Logger;
 }
 
@@ -51,7 +48,7 @@ export class NodePolicy implements Disposable {
         }
       }),
       parts.feed.onChange(() => this.#refresh()),
-      parts.relay.watch(() => this.changed()),
+      parts.relay.watch(() => this.#changed()),
     ];
   }
 
@@ -73,8 +70,7 @@ export class NodePolicy implements Disposable {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
-  /** Something beside the resources changed: bundle, deny list, key sets. */
-  changed(): void {
+  #changed(): void {
     this.#current = undefined;
     for (const listener of this.#listeners) listener();
   }
@@ -107,19 +103,17 @@ export class NodePolicy implements Disposable {
     if (problem !== undefined || storeRevision === undefined || storeRevision < revision) return;
     this.#storeRevision = revision;
     this.#snapshotRevision = snapshot;
-    this.changed();
+    this.#changed();
   }
 
   #build(snapshotRevision: string): NodePolicyContent {
-    const { settings, trust, denied, keys, relay } = this.#parts;
+    const { settings, keys, relay } = this.#parts;
     const text = writeNodeContent(
       {
         storeRevision: this.#storeRevision,
         snapshotRevision,
         settings,
         keySets: relay.documents(keys.places()),
-        trust: trust(),
-        denied: denied(),
       },
       [...this.#texts.values()],
     );

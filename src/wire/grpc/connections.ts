@@ -6,6 +6,8 @@ export interface ConnectionPeer {
   readonly spiffeId: SpiffeId;
   /** Lower-case hex. */
   readonly serial: string;
+  /** Of the authorities above it, up to the root. */
+  readonly issuerSerials: readonly string[];
   /** Wall time in milliseconds after which the certificate proves nothing. */
   readonly notAfter: number;
   /** DER, leaf first, as presented. */
@@ -39,6 +41,7 @@ interface NamedSocket {
 export class ConnectionTable {
   readonly #open = new Map<string, { readonly connection: Connection; readonly socket: NamedSocket }>();
   #count = 0;
+  #mayCall: (connection: Connection) => boolean = () => true;
 
   get size(): number {
     return this.#open.size;
@@ -55,8 +58,25 @@ export class ConnectionTable {
     return connection;
   }
 
+  /** Facts for a call; none, and the connection ends, when it may not call any more. */
   find(id: string): Connection | undefined {
-    return this.#open.get(id)?.connection;
+    const found = this.#open.get(id);
+    if (found === undefined || this.#mayCall(found.connection)) return found?.connection;
+    found.socket.destroy();
+    return undefined;
+  }
+
+  /** Asked before each call: for who judges connections anew and has not come to all of them yet. */
+  askBeforeCalls(mayCall: (connection: Connection) => boolean): void {
+    this.#mayCall = mayCall;
+  }
+
+  list(): readonly Connection[] {
+    return Array.from(this.#open.values(), ({ connection }) => connection);
+  }
+
+  close(id: string): void {
+    this.#open.get(id)?.socket.destroy();
   }
 
   /** Closes every connection whose facts are no longer acceptable, e.g. after a bundle change; returns how many. */

@@ -10,7 +10,7 @@ import { FakeLogger } from '../../fakes/logger.ts';
 import { agentToken } from '../../support/agent-client.ts';
 import { applyText } from '../../support/apply.ts';
 import { type Castellan, castellan } from '../../support/castellan.ts';
-import { ask, CheckClient, cartEntry } from '../../support/check-harness.ts';
+import { ask, CheckClient, cartEntry, webFront } from '../../support/check-harness.ts';
 import { cliAt } from '../../support/cli-here.ts';
 import { policyYaml } from '../../support/policy.ts';
 
@@ -73,6 +73,25 @@ describe('an agent with doors for proxies', () => {
         reason: 'denied_no_allow_match',
       });
     }, patience);
+  });
+
+  it('refuses what is revoked without being told its policy anew, and knows it over a restart without its server', async () => {
+    const ca = await castellan({ settings });
+    await applyText(ca, cartEntry + open);
+    {
+      await using agent = await agentOf(ca, await agentToken(ca, 'web'));
+      using client = new CheckClient(agent.checks?.extAuthz ?? '');
+      await vi.waitFor(async () => expect(await decide(client)).toBe('allow'), patience);
+      const before = agent.checks?.checks.inForce;
+      const revoked = await cliAt(ca, ['revoke', webFront, '--reason', 'stolen', '--yes']);
+      expect(revoked.code, revoked.stderr).toBe(0);
+      await vi.waitFor(async () => expect(await decide(client)).toBe('peer_revoked'), patience);
+      expect(agent.checks?.checks.inForce).toBe(before);
+      await ca[Symbol.asyncDispose]();
+    }
+    await using again = await agentOf(ca);
+    using client = new CheckClient(again.checks?.extAuthz ?? '');
+    expect(await decide(client)).toBe('peer_revoked');
   });
 
   it('goes on deciding while the server is away, and after a restart of its own without it', async () => {

@@ -3,19 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { status as StatusCode } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { systemClock } from '../../../src/adapters/system/clock.ts';
 import { Metrics } from '../../../src/adapters/telemetry/index.ts';
 import { systemEnvironment } from '../../../src/app/environment.ts';
 import { NodeChecks } from '../../../src/app/node-checks.ts';
 import { hours } from '../../../src/base/duration.ts';
 import { extAuthzServer } from '../../../src/endpoints/ext-authz/index.ts';
-import { revoke } from '../../../src/operations/revoke.ts';
 import type { PolicyData } from '../../../src/wire/gen/castellan/agent/v1/agent_pb.js';
 import { FakeLogger } from '../../fakes/logger.ts';
 import { agentClient, joinAgent, type SyncStream } from '../../support/agent-client.ts';
-import { applyText, testOperator } from '../../support/apply.ts';
+import { applyText } from '../../support/apply.ts';
 import { type Castellan, castellan } from '../../support/castellan.ts';
-import { ask, CheckClient, cartEntry, webFront } from '../../support/check-harness.ts';
+import { ask, CheckClient, cartEntry } from '../../support/check-harness.ts';
 import { cliAt } from '../../support/cli-here.ts';
 import { policyYaml } from '../../support/policy.ts';
 
@@ -103,25 +101,6 @@ describe('a node that decides', () => {
     expect(await node.decide()).toBe('allow');
     const here = node.logger.lines.filter(({ message }) => message.includes('otherwise than its server'));
     expect(here).toEqual([]);
-    stream.cancel();
-  });
-
-  it('is told what is revoked', async () => {
-    await using ca = await castellan({ settings });
-    await applyText(ca, cartEntry + open);
-    const { client, stream } = await joined(ca);
-    using _client = client;
-    await using node = await nodeDoor();
-    await node.take(await nextPolicy(stream));
-    expect(await node.decide()).toBe('allow');
-    const { issuances, revocations } = ca.server.state.store;
-    await revoke({ issuances, revocations, clock: systemClock }, testOperator, {
-      spiffeId: webFront,
-      reason: 'stolen',
-      dryRun: false,
-    });
-    await node.take(await nextPolicy(stream));
-    expect(await node.decide()).toBe('peer_revoked');
     stream.cancel();
   });
 

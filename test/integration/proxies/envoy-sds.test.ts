@@ -1,5 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { once } from 'node:events';
+import { connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { AccountIssuer, getCertificate, type IssuedIdentity } from '../../support/callers.ts';
 import { type Castellan, castellan } from '../../support/castellan.ts';
+import { cliAt } from '../../support/cli-here.ts';
 import { httpCall } from '../../support/http-call.ts';
 import { appServer, freePort } from '../../support/proxies/app-server.ts';
 import {
@@ -70,6 +74,50 @@ describe.skipIf(isMissing)('two Envoys with certificates from two agents (deploy
     expect(refused.status).toBe(503);
     expect(backend.seen.length).toBe(before);
   });
+});
+
+describe.skipIf(isMissing)('an Envoy with certificates from an agent', () => {
+  it.each(['GRPC', 'DELTA_GRPC'] as const)(
+    'refuses the new handshakes of a peer that is revoked while it runs, nobody else’s, and ends no connection, by %s',
+    async (subscription) => {
+      const accounts = new AccountIssuer();
+      await using ca = await castellan({ settings: accounts.settings });
+      await using node = await new TestNode('alpha').start(ca);
+      await registerOn(ca, node, cart);
+      await using backend = await appServer();
+      const anyone = { [`exact: "${web}"`]: 'prefix: "spiffe://cluster.local/ns/shop/sa/"' };
+      await using server = await startSdsServer(node, backend.port, { subscription, changes: anyone });
+      const call = async ({ chainPem, privateKeyPem }: IssuedIdentity) => {
+        const tls = { ca: ca.rootsPem(), cert: chainPem, key: privateKeyPem };
+        return await httpCall({ port: server.port, path: '/', tls }).then(
+          ({ status }) => status,
+          () => 'refused' as const,
+        );
+      };
+      const stolen = await getCertificate(ca, accounts.bearer({ account: 'web' }));
+      const other = await getCertificate(ca, accounts.bearer({ account: 'batch' }));
+      expect([await call(stolen), await call(other)]).toEqual([200, 200]);
+      const standing = connectHttp2(`https://127.0.0.1:${server.port}`, {
+        ca: ca.rootsPem(),
+        cert: stolen.chainPem,
+        key: stolen.privateKeyPem,
+        checkServerIdentity: () => undefined,
+      });
+      const onStanding = async () => {
+        const stream = standing.request({ ':path': '/' }).resume();
+        const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders];
+        return headers[':status'];
+      };
+      expect(await onStanding()).toBe(200);
+      const revoked = await cliAt(ca, ['revoke', web, '--reason', 'stolen', '--yes']);
+      expect(revoked.code, revoked.stderr).toBe(0);
+      await vi.waitFor(async () => expect(await call(stolen)).toBe('refused'), { timeout: 60_000 });
+      expect(await call(other)).toBe(200);
+      // What a standing connection may do is for ext_authz to say.
+      expect(await onStanding()).toBe(200);
+      standing.destroy();
+    },
+  );
 });
 
 describe.skipIf(isMissing)('rotation that nobody notices', () => {

@@ -26,7 +26,7 @@ async function serve(handle: Handle, limits: { callMs?: number; sendMs: number }
           sync: bidi({
             input: SyncRequestSchema,
             limits,
-            drop: (id) => void connections.closeWhere((connection) => connection.id === id),
+            drop: (id) => connections.close(id),
             handle,
           }),
         },

@@ -274,7 +274,7 @@ describe('a client certificate', () => {
       tls: {
         validatePeer: (chain) => ({
           ok: true,
-          peer: { spiffeId, chain, serial: '01', notAfter: Date.now() + 1000 },
+          peer: { spiffeId, chain, serial: '01', issuerSerials: [], notAfter: Date.now() + 1000 },
         }),
       },
     });
