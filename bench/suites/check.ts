@@ -1,6 +1,8 @@
-import { against, type Figure, median, percentile } from '../support/bench.ts';
+import { against, type Figure, median } from '../support/bench.ts';
+import { during } from '../support/check/during.ts';
 import { type Load, type Measured, run, startTarget, type Target } from '../support/check/load.ts';
-import { checkBody, forwardAuthHeaders, jwks } from '../support/check/plan.ts';
+import { jwks } from '../support/check/plan.ts';
+import { forwardAuth, grpcCheck } from '../support/check/questions.ts';
 
 /**
  * Decisions at the doors under open load, one process. First the rate is found at which p99 exceeds 20 ms; then 85 % of
@@ -11,21 +13,21 @@ export async function bench(): Promise<readonly Figure[]> {
   const figures: Figure[] = [];
   {
     using empty = await startTarget({ kind: 'empty-grpc', policies: 0 });
-    const floor = await holdable(empty, grpc(false));
+    const floor = await holdable(empty, grpcCheck(false));
     for (const policies of sizes) {
       using target = await startTarget({ kind: 'castellan', policies });
       figures.push(
-        ...(await compare(`gRPC, ${policies} policies`, { target, empty, floor, load: grpc(false) })),
+        ...(await compare(`gRPC, ${policies} policies`, { target, empty, floor, load: grpcCheck(false) })),
       );
-      if (policies === sizes.at(-1)) figures.push(...(await duringChange(target, grpc(false))));
+      if (policies === sizes.at(-1)) figures.push(...(await duringChange(target)));
     }
     using target = await startTarget({ kind: 'castellan', policies: 100, jwks });
-    const withToken = { target, empty, floor: await holdable(empty, grpc(true)), load: grpc(true) };
+    const withToken = { target, empty, floor: await holdable(empty, grpcCheck(true)), load: grpcCheck(true) };
     figures.push(...(await compare('gRPC with a known token, 100 policies', withToken)));
   }
   using empty = await startTarget({ kind: 'empty-http', policies: 0 });
   using target = await startTarget({ kind: 'castellan', policies: 100, byAddress: true });
-  const overHttp = { target, empty, floor: await holdable(empty, http), load: http };
+  const overHttp = { target, empty, floor: await holdable(empty, forwardAuth), load: forwardAuth };
   figures.push(...(await compare('forward-auth, 100 policies', overHttp)));
   return figures;
 }
@@ -35,16 +37,13 @@ const seconds = Number(process.env.CASTELLAN_BENCH_SECONDS ?? 3);
 const worstP99 = 20;
 const share = 0.85;
 
-const grpc = (withToken: boolean): Load => ({
-  url: (target) => `http://127.0.0.1:${target.grpc}/envoy.service.auth.v3.Authorization/Check`,
-  args: ['-H', 'content-type: application/grpc', '-H', 'te: trailers'],
-  body: checkBody(withToken),
-});
-
-const http: Load = {
-  url: (target) => `http://127.0.0.1:${target.http}/authz/forward-auth?workload=shop/cart&port=8080`,
-  args: ['--h1', ...forwardAuthHeaders().flatMap((header) => ['-H', header])],
-};
+const duringChange = (target: Target) =>
+  during({
+    target,
+    load: grpcCheck(false),
+    event: 'a policy changed',
+    happen: () => target.change(),
+  });
 
 /** Answers a second that it can give with p99 in bounds: up from half of what it gives when pressed, in tenths. */
 async function holdable(target: Target, load: Load): Promise<number> {
@@ -92,32 +91,4 @@ async function compare(name: string, { target, empty, floor, load }: Compared): 
     beside('cpu', 'µs CPU'),
     beside('rss', 'MiB'),
   ];
-}
-
-const windowMs = 250;
-
-/** A policy changes while the load goes on: the worst quarter of a second from then on beside an ordinary one. */
-async function duringChange(target: Target, load: Load): Promise<readonly Figure[]> {
-  const pressed = await run(target, load, { seconds: 2, streams: 8 });
-  const running = run(target, load, { seconds: 6, rps: pressed.rate * 0.4 });
-  let changedAt = Number.POSITIVE_INFINITY;
-  const begin = performance.now();
-  const timer = setTimeout(() => {
-    changedAt = performance.now() - begin;
-    void target.change();
-  }, 3_500);
-  const { samples } = await running;
-  clearTimeout(timer);
-  const windows = Map.groupBy(samples, ([at]) => Math.floor(at / windowMs));
-  const worst = [...windows].map(([index, all]) => ({
-    at: index * windowMs,
-    p99: percentile(
-      all.map(([, ms]) => ms),
-      0.99,
-    ),
-  }));
-  const before = median(worst.filter(({ at }) => at < changedAt - windowMs).map(({ p99 }) => p99));
-  const after = Math.max(...worst.filter(({ at }) => at >= changedAt - windowMs).map(({ p99 }) => p99));
-  const name = `p99 of the worst ${windowMs} ms after a policy changed, beside the median before`;
-  return [against(before, { name, value: after, unit: 'ms' })];
 }

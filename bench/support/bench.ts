@@ -5,6 +5,15 @@ export interface Figure {
   readonly unit: string;
   readonly floor?: number;
   readonly ratio?: number;
+  /** How it went over time, where one number would hide a bump. */
+  readonly trace?: Trace;
+}
+
+export interface Trace {
+  readonly everyMs: number;
+  readonly values: readonly number[];
+  /** What happened in the window of this index. */
+  readonly events: Readonly<Record<number, string>>;
 }
 
 export interface BenchRow extends Figure {

@@ -1,4 +1,4 @@
-import type { BenchRow } from './bench.ts';
+import type { BenchRow, Trace } from './bench.ts';
 
 const number = (n: number | undefined) =>
   n === undefined ? '-' : n >= 1000 ? n.toFixed(0) : n >= 10 ? n.toFixed(1) : n.toFixed(2);
@@ -17,12 +17,20 @@ export function formatRows(rows: readonly BenchRow[]): string {
   ];
   const widths =
     cells[0]?.map((_, column) => Math.max(...cells.map((line) => line[column]?.length ?? 0))) ?? [];
-  return cells
-    .map((line) =>
-      line
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  const lines = cells.map((line) =>
+    line
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+  return [
+    ...lines,
+    ...rows.flatMap(({ name, unit, trace }) => (trace ? ['', formatTrace(name, unit, trace)] : [])),
+  ].join('\n');
+}
+
+/** One number a window, and what happened before it. */
+function formatTrace(name: string, unit: string, { everyMs, values, events }: Trace): string {
+  const words = values.map((value, i) => (events[i] === undefined ? '' : `[${events[i]}] `) + number(value));
+  return `${name}, each ${everyMs} ms (${unit}): ${words.join(' ')}`;
 }

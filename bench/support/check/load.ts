@@ -13,8 +13,10 @@ export interface Target extends Disposable {
   readonly grpc: number;
   readonly http: number;
   readonly pid: number;
-  /** Puts a changed policy in force. */
+  /** Puts a changed policy in force, everywhere. */
   change(): Promise<void>;
+  /** From the next fetch on, the issuer has a key more. */
+  exchangeKeys(): Promise<void>;
 }
 
 export async function startTarget(plan: ServePlan): Promise<Target> {
@@ -24,14 +26,16 @@ export async function startTarget(plan: ServePlan): Promise<Target> {
   const lines = linesOf(child);
   const first = await lines();
   const { grpc, http } = JSON.parse(first) as { grpc: number; http: number };
+  const command = async (name: string) => {
+    child.stdin.write(`${name}\n`);
+    await lines();
+  };
   return {
     grpc,
     http,
     pid: child.pid as number,
-    async change() {
-      child.stdin.write('change\n');
-      await lines();
-    },
+    change: () => command('change'),
+    exchangeKeys: () => command('new-keys'),
     [Symbol.dispose]: () => void child.kill('SIGKILL'),
   };
 }
@@ -106,9 +110,10 @@ export async function run(
       args.push('-d', join(scratch, 'body'));
     }
     args.push(`--log-file=${log}`, ...load.args, load.url(target));
-    const before = cpuOf(target.pid);
+    const processes = [target.pid, ...childrenOf(target.pid)];
+    const before = sum(processes.map(cpuOf));
     await h2load(args);
-    const used = cpuOf(target.pid) - before;
+    const used = sum(processes.map(cpuOf)) - before;
     const rows = readFileSync(log, 'utf8')
       .trimEnd()
       .split('\n')
@@ -129,7 +134,7 @@ export async function run(
       p99: percentile(ms, 0.99),
       // The log leaves the second of warming up out; the process's time has it.
       cpu: (used * seconds) / (seconds + 1) / samples.length,
-      rss: rssOf(target.pid),
+      rss: sum(processes.map(rssOf)),
       samples,
     };
   } finally {
@@ -148,6 +153,13 @@ function h2load(args: readonly string[]): Promise<void> {
       code === 0 ? resolve() : reject(new Error(`h2load ended with ${code}: ${text}`)),
     );
   });
+}
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+
+function childrenOf(pid: number): readonly number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return text === '' ? [] : text.split(/\s+/).map(Number);
 }
 
 const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));

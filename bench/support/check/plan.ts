@@ -10,6 +10,10 @@ export interface ServePlan {
   readonly jwks?: string | undefined;
   /** The policies know callers by address: an HTTP door is told no identity without its certificate. */
   readonly byAddress?: boolean;
+  /** The issuer's keys are fetched from a server of it, as they are refreshed. */
+  readonly isFetched?: boolean;
+  /** Processes behind the doors; 0 or none: this one alone. */
+  readonly workers?: number;
 }
 
 export function parsePlan(text: string): ServePlan {
@@ -27,10 +31,11 @@ const policy = (namespace: string, name: string, spec: object) =>
   });
 
 /** That many policies, two of them about the workload that is asked about; in documents that may be applied. */
-export function policyTexts({ policies, jwks, byAddress }: ServePlan): readonly string[] {
+export function policyTexts({ policies, jwks, byAddress }: ServePlan, jwksUri?: string): readonly string[] {
+  const keys = jwksUri === undefined ? jwks && { jwks } : { jwksUri };
   const source = byAddress
-    ? { ipBlocks: ['10.0.0.0/8'] }
-    : jwks === undefined
+    ? { ipBlocks: ['10.0.0.0/8', '127.0.0.0/8'] }
+    : keys === undefined
       ? { principals: ['cluster.local/ns/web/sa/front'] }
       : { principals: ['cluster.local/ns/web/sa/front'], requestPrincipals: ['*'] };
   const to = [{ operation: { methods: ['GET'], paths: ['/items*'] } }];
@@ -38,13 +43,13 @@ export function policyTexts({ policies, jwks, byAddress }: ServePlan): readonly 
     policy('shop', 'front', { rules: [{ from: [{ source }], to }] }),
     policy('shop', 'closed', { action: 'DENY', rules: [{ to: [{ operation: { paths: ['/admin*'] } }] }] }),
   ];
-  if (jwks !== undefined)
+  if (keys !== undefined)
     about.push(
       JSON.stringify({
         apiVersion: 'security.istio.io/v1',
         kind: 'RequestAuthentication',
         metadata: { name: 'tokens', namespace: 'shop' },
-        spec: { jwtRules: [{ issuer: 'https://issuer.example', jwks }] },
+        spec: { jwtRules: [{ issuer: 'https://issuer.example', ...keys }] },
       }),
     );
   for (let i = about.length; i < policies; i++)
@@ -65,12 +70,12 @@ export function policyTexts({ policies, jwks, byAddress }: ServePlan): readonly 
   return texts;
 }
 
-const issuer = new FakeTokenIssuer();
+export const issuer = new FakeTokenIssuer();
 export const jwks = issuer.jwks();
 
 /** What a browser and a tracing proxy send along: twenty lines with the pseudo headers. */
-export function headersOf(withToken: boolean): Readonly<Record<string, string>> {
-  const token = issuer.token({
+export function headersOf(withToken: boolean, from = issuer): Readonly<Record<string, string>> {
+  const token = from.token({
     sub: 'ada',
     exp: Math.floor(Date.now() / 1000) + 86_400,
     scope: 'read write',
