@@ -9,6 +9,7 @@ import { Simulator } from '../operations/decisions/index.ts';
 import { auditOf, type Operator } from '../operations/operator.ts';
 import { PageCursors } from '../operations/page-cursor.ts';
 import type { DirectorySource } from '../operations/policy-directory/index.ts';
+import type { TrafficQuery } from '../operations/ports/index.ts';
 import { nearingEnd } from '../operations/rotation/index.ts';
 import { listenOnSocket } from './admin-socket.ts';
 import type { Agents } from './agents.ts';
@@ -83,6 +84,12 @@ function adminParts(door: AdminDoorParts): AdminParts {
   const { environment, state, issuing, readiness, build } = door;
   const { clock, random } = environment;
   const { store, authority, clockGuard } = state;
+  const traffic = {
+    async list(query: TrafficQuery = {}) {
+      await door.checks.traffic.flow.flush();
+      return await store.traffic.list(query);
+    },
+  };
   return {
     store,
     authority,
@@ -92,8 +99,10 @@ function adminParts(door: AdminDoorParts): AdminParts {
     policySettings: policySettings(door.settings),
     policyFeed: () => door.checks.feed.status(),
     enforcers: door.checks.enforcers,
+    traffic,
     simulator: new Simulator({
       ring: store.decisions,
+      traffic,
       policy: () => door.checks.feed.current(),
       settings: policySettings(door.settings),
       clock,

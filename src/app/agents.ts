@@ -14,11 +14,13 @@ import {
   type PolicyForAgents,
   type RenewNodeRequest,
   renewNode,
+  type ShippedByNode,
   TrustBundles,
 } from '../operations/agents/index.ts';
-import { type ShippedDecisions, takeShippedDecisions } from '../operations/decisions/index.ts';
+import { takeShippedDecisions } from '../operations/decisions/index.ts';
 import { RateLimiter } from '../operations/limits/rate-limiter.ts';
 import type { RegistrationView } from '../operations/registrations.ts';
+import { type TrafficCounter, takeShippedTraffic } from '../operations/traffic/index.ts';
 import type { Environment } from './environment.ts';
 import type { Issuing } from './issuing.ts';
 import { keyPolicyOf } from './key-policy.ts';
@@ -31,7 +33,7 @@ export interface Agents {
   readonly authenticate: (evidence: Evidence, signal: AbortSignal) => Promise<AgentCaller>;
   readonly renew: (agent: AgentCaller, request: RenewNodeRequest) => Promise<readonly Uint8Array[]>;
   readonly mint: (agent: AgentCaller, request: MintJwtSvidRequest) => Promise<MintedJwtSvid>;
-  readonly takeDecisions: (agent: AgentCaller, shipped: ShippedDecisions) => void;
+  readonly takeDecisions: (agent: AgentCaller, shipped: ShippedByNode) => void;
   readonly sync: AgentSync;
   readonly reports: AgentReports;
   readonly registrations: () => RegistrationView;
@@ -44,6 +46,8 @@ export interface AgentsParts {
   readonly issuing: Issuing;
   readonly metrics: Metrics;
   readonly policy: PolicyForAgents;
+  /** Counts what agents counted. */
+  readonly traffic: Pick<TrafficCounter, 'add'>;
   readonly stack: AsyncDisposableStack;
 }
 
@@ -94,7 +98,13 @@ export async function openAgents(parts: AgentsParts): Promise<Agents> {
     authenticate: (evidence, signal) => authenticateAgent(gate, evidence, signal),
     renew: (agent, request) => renewNode(renewal, agent, request),
     mint: (agent, request) => mintJwtSvid(minting, agent, request),
-    takeDecisions: (agent, shipped) => takeShippedDecisions(store.decisions, agent.id.uri, shipped),
+    takeDecisions(agent, { records, dropped, traffic }) {
+      const id = agent.id.uri;
+      takeShippedTraffic(parts.traffic, id, { rows: traffic, now: clock.now() });
+      takeShippedDecisions(store.decisions, id, records);
+      if (dropped > 0) metrics.add('castellan_agent_decisions_dropped_total', {}, dropped);
+      reports.noteDropped(id, dropped);
+    },
     sync,
     reports,
     registrations: minting.registrations,

@@ -5,6 +5,7 @@ import type { Metrics } from '../adapters/telemetry/index.ts';
 import { type EnforcerSource, Enforcers } from '../operations/enforcers.ts';
 import { KeySetRelay } from '../operations/policy-content/index.ts';
 import type { KeySetPlace, PolicyFeed, PolicySettings } from '../operations/policy-snapshot/index.ts';
+import type { TrafficRow } from '../operations/ports/index.ts';
 import { outboundClient } from '../wire/outbound/index.ts';
 import { ownAddresses, providerSettings } from './custom-providers.ts';
 import { type Deciding, openDeciding } from './deciding.ts';
@@ -14,12 +15,14 @@ import { peerTrust } from './peer-trust.ts';
 import { proxyBindings } from './proxy-bindings.ts';
 import type { Settings } from './settings/index.ts';
 import type { State } from './state.ts';
+import { openTraffic, type Traffic } from './traffic.ts';
 
 export interface Checks extends Deciding {
   /** Whoever decides by the policies of this server. */
   readonly enforcers: Enforcers;
   /** Fetches key sets for whoever decides. */
   readonly relay: KeySetRelay;
+  readonly traffic: Traffic;
 }
 
 export interface ChecksParts {
@@ -35,6 +38,8 @@ export async function openChecks(parts: ChecksParts): Promise<Checks> {
   const { settings, environment, state, metrics, stack } = parts;
   const { store, authority } = state;
   const relay = new KeySetRelay(keyFetchers(settings, environment), environment.clock);
+  const send = (rows: readonly TrafficRow[]) => store.traffic.add(rows);
+  const traffic = openTraffic({ environment, metrics, send }, stack);
   const deciding = await openDeciding({
     environment,
     metrics,
@@ -48,12 +53,13 @@ export async function openChecks(parts: ChecksParts): Promise<Checks> {
     revocations: store.revocations,
     bindings: proxyBindings(settings),
     ring: store.decisions,
+    traffic: traffic.counter,
     fetcherFor: (place) => relay.fetcherFor(place),
   });
   const enforcers = new Enforcers();
   // With workers this process has no door: they are who decides.
   if (settings.workers === 0) enforcers.add(serverEnforcer(deciding.feed));
-  return { ...deciding, enforcers, relay };
+  return { ...deciding, enforcers, relay, traffic };
 }
 
 /** This process, as one of those that decide. */

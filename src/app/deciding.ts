@@ -20,6 +20,7 @@ import {
   type RequestKeysOptions,
 } from '../operations/policy-snapshot/index.ts';
 import type { DecisionRing, ResourceReader } from '../operations/ports/index.ts';
+import type { TrafficCounter } from '../operations/traffic/index.ts';
 import { countChecks, countCustom, sampleChecks } from './check-metrics.ts';
 import type { Environment } from './environment.ts';
 
@@ -39,6 +40,8 @@ export interface DecidingParts {
   readonly revocations: { isRevoked(serial: string | undefined, spiffeId: string): boolean };
   readonly bindings: ProxyBindings;
   readonly ring: Pick<DecisionRing, 'note'>;
+  /** Counts every decision, recorded or not. */
+  readonly traffic: Pick<TrafficCounter, 'count'>;
   readonly fetcherFor: (place: KeySetPlace) => KeySetFetcher;
   readonly keeping?: RequestKeysOptions['keeping'];
   readonly mayActivate?: PolicyFeedOptions['mayActivate'];
@@ -98,7 +101,7 @@ export async function openDeciding(parts: DecidingParts): Promise<Deciding> {
   return { verb, feed, keys };
 }
 
-function observerOf({ sampleAllows, environment, metrics, ring }: DecidingParts): DecisionObserver {
+function observerOf({ sampleAllows, environment, metrics, ring, traffic }: DecidingParts): DecisionObserver {
   const recorder = new DecisionRecorder({
     ring,
     logger: environment.logger.scoped('authz.decision'),
@@ -108,6 +111,7 @@ function observerOf({ sampleAllows, environment, metrics, ring }: DecidingParts)
     decided(check) {
       countChecks(metrics, check);
       recorder.decided(check);
+      traffic.count(check);
     },
   };
 }

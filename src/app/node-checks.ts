@@ -23,9 +23,11 @@ import {
   type TrustContent,
 } from '../operations/policy-content/index.ts';
 import { type KeySetPlace, keySetName } from '../operations/policy-snapshot/index.ts';
-import type { DecisionRow } from '../operations/ports/index.ts';
+import type { DecisionRow, TrafficRow } from '../operations/ports/index.ts';
+import { writeTrafficRow } from '../operations/traffic/index.ts';
 import { type Deciding, openDeciding } from './deciding.ts';
 import type { Environment } from './environment.ts';
+import { openTraffic, type Traffic } from './traffic.ts';
 
 /** As the server's part of the stream gives it. */
 export interface NodePolicyText {
@@ -43,7 +45,11 @@ export interface NodeChecksParts {
   /** The server answers. */
   readonly isUp: () => boolean;
   /** Hands records to the server; rejects when it has not taken them. */
-  readonly ship: (records: readonly Uint8Array[], dropped: number) => Promise<void>;
+  readonly ship: (
+    records: readonly Uint8Array[],
+    dropped: number,
+    traffic?: readonly Uint8Array[],
+  ) => Promise<void>;
   /** A policy is in force: the server wants to know. */
   readonly onInForce: (revision: string) => void;
   /** A policy was refused, and why. */
@@ -69,6 +75,8 @@ interface Following {
 export class NodeChecks implements AsyncDisposable {
   readonly #parts: NodeChecksParts;
   readonly #ring: ShippingRing;
+  readonly #traffic: Traffic;
+  readonly #stack = new AsyncDisposableStack();
   readonly #nothing: CheckRequest;
   readonly #trust = new FollowedTrust(noTrust);
   readonly #denied = new FollowedDenyList({ serials: [], spiffeIds: [] });
@@ -90,6 +98,8 @@ export class NodeChecks implements AsyncDisposable {
       everyMs: 200,
       retryMs: 5_000,
     });
+    const send = (rows: readonly TrafficRow[]) => parts.ship([], 0, rows.map(writeTrafficRow));
+    this.#traffic = openTraffic({ ...parts, send }, this.#stack);
     this.#nothing = undecided(parts.environment);
     this.#timer = this.#listen();
     parts.metrics.sample((set) => {
@@ -146,6 +156,7 @@ export class NodeChecks implements AsyncDisposable {
     await this.#work;
     await this.#ring.flush();
     this.#ring[Symbol.dispose]();
+    await this.#stack.disposeAsync();
     await this.#following?.stack.disposeAsync();
   }
 
@@ -207,6 +218,7 @@ export class NodeChecks implements AsyncDisposable {
       revocations: this.#denied,
       bindings: new ProxyBindings(bindings),
       ring: this.#ring,
+      traffic: this.#traffic.counter,
       fetcherFor: (place) => this.#fetcherFor(place),
       keeping: { refreshMs: 5_000, cooldownMs: 250, maxStaleMs: 15_000 },
       mayDecide: () => !this.isStale,

@@ -38,7 +38,7 @@ export function nodeDeciding(
     maxStale,
     heardFile: join(directory, 'server-heard'),
     isUp: () => node?.sync.isUp ?? false,
-    ship: (records, dropped) => send(records, dropped),
+    ship: (...shipped) => send(...shipped),
     onInForce: (revision) => node?.sync.policyInForce(revision),
     onRefused: (problem) => node?.sync.policyInForce(checks.inForce, problem),
   });

@@ -132,7 +132,17 @@ async function openCore(options: ServerOptions, stack: AsyncDisposableStack): Pr
   const directory = await openPolicyDirectory({ settings, environment, state, metrics, stack });
   const checks = await openChecks({ settings, environment, state, metrics, stack });
   const policy = await openPolicyForAgents({ settings, environment, state, checks, stack });
-  const agents = await openAgents({ settings, environment, state, issuing, metrics, policy, stack });
+  const { counter: traffic } = checks.traffic;
+  const agents = await openAgents({
+    settings,
+    environment,
+    state,
+    issuing,
+    metrics,
+    policy,
+    traffic,
+    stack,
+  });
   await followRotation(state, { environment, reports: agents.reports }, stack);
   checks.enforcers.add(agentEnforcers(agents.reports));
   const lifecycle = { isDraining: false };

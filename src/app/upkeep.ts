@@ -18,6 +18,7 @@ export function keepRecordsPruned(
       {
         issuancesEndedBefore: now - retention.expiredCertificates,
         joinTokensEndedBefore: now - retention.joinTokens,
+        trafficBefore: now - retention.traffic,
       },
       {
         actor: 'castellan',

@@ -15,6 +15,7 @@ import { FakeDecisions } from './store-decisions.ts';
 import { FakeJournal } from './store-journal.ts';
 import { FakeNodes } from './store-nodes.ts';
 import { FakeResources, FakeRevocations } from './store-resources.ts';
+import { FakeTraffic } from './store-traffic.ts';
 
 class FakeRefusals implements RefusalLog {
   readonly #ring: Refusal[] = [];
@@ -48,6 +49,7 @@ export class FakeStore implements Store {
   readonly resources: FakeResources;
   readonly refusals: RefusalLog = new FakeRefusals();
   readonly decisions: FakeDecisions;
+  readonly traffic = new FakeTraffic();
   readonly maintenance: StoreMaintenance;
   readonly #identity: StoreIdentity;
 
@@ -112,7 +114,8 @@ class FakeMaintenance implements StoreMaintenance {
     limits: Parameters<StoreMaintenance['prune']>[0],
     audit: AuditEvent,
   ): ReturnType<StoreMaintenance['prune']> {
-    const { issuances, joinTokens, clock } = this.#store;
+    const { issuances, joinTokens, traffic, clock } = this.#store;
+    traffic.prune(limits.trafficBefore);
     return this.#store.audit.commit(() => {
       const result = {
         issuances: issuances.prune(limits.issuancesEndedBefore),

@@ -69,6 +69,7 @@ export function fakeAdminParts(store: FakeStore, clock: Clock): AdminParts {
       seen: -1n,
     }),
     enforcers: new Enforcers(),
+    traffic: { list: (query) => store.traffic.list(query) },
     simulator: { simulate: () => Promise.reject(new Error('nothing to simulate')) },
     agents: { reports: { find: () => undefined }, registrations: () => noRegistrations },
     cursors: new PageCursors(new Uint8Array(32)),

@@ -460,6 +460,47 @@ export function describeStoreContract(name: string, open: () => Promise<StoreHar
       });
     });
 
+    describe('counts of traffic', () => {
+      const hour = Date.UTC(2026, 10, 1, 12);
+      const row = {
+        hour,
+        node: '',
+        caller: 'spiffe://cluster.local/ns/web/sa/front',
+        destination: 'shop/cart',
+        port: 8080,
+        tls: 'mutual',
+        method: 'GET',
+        path: '/items/{id}',
+        allowed: 3,
+        denied: 1,
+        lastAt: hour + 7,
+      } as const;
+
+      it('add up under one key, over hours and nodes, the most frequent first', async () => {
+        await store.traffic.add([row, { ...row, path: '/', denied: 0, allowed: 100 }]);
+        await store.traffic.add([
+          { ...row, allowed: 2, lastAt: hour + 9 },
+          { ...row, hour: hour + 3_600_000, node: 'spiffe://cluster.local/castellan/node/a' },
+        ]);
+        const { hour: _, node: __, ...key } = row;
+        const rows = await store.traffic.list();
+        expect(rows.map((one) => ({ ...one }))).toEqual([
+          { ...key, path: '/', allowed: 100, denied: 0 },
+          { ...key, allowed: 8, denied: 3, lastAt: hour + 9 },
+        ]);
+        expect(await store.traffic.list({ caller: 'nobody' })).toEqual([]);
+        expect(await store.traffic.list({ destination: 'shop/cart', limit: 1 })).toHaveLength(1);
+      });
+
+      it('are told from the hour that an instant falls in, and forgotten by the hour', async () => {
+        await store.traffic.add([row, { ...row, hour: hour + 3_600_000, method: 'PUT' }]);
+        expect(await store.traffic.list({ since: hour + 3_599_999 })).toHaveLength(2);
+        expect(await store.traffic.list({ since: hour + 3_600_001 })).toMatchObject([{ method: 'PUT' }]);
+        await store.maintenance.prune({ trafficBefore: hour + 1, batch: 1 }, auditEvent());
+        expect(await store.traffic.list()).toMatchObject([{ method: 'PUT', allowed: 3, denied: 1 }]);
+      });
+    });
+
     describe('housekeeping', () => {
       it('removes what has ended and nothing else, and says so in the chain', async () => {
         const now = harness.clock.now();

@@ -12,14 +12,19 @@ const shipDecisions: UnaryMethod<typeof ShipDecisionsRequestSchema, typeof ShipD
   output: ShipDecisionsResponseSchema,
 };
 
-/** Hands decision records to the server; rejects when it has not taken them. */
-export type DecisionShipper = (records: readonly Uint8Array[], dropped: number) => Promise<void>;
+/** Hands decision records, and counts of traffic, to the server; rejects when it has not taken them. */
+export type DecisionShipper = (
+  records: readonly Uint8Array[],
+  dropped: number,
+  traffic?: readonly Uint8Array[],
+) => Promise<void>;
 
 export function decisionShipper(channel: ServerChannel): DecisionShipper {
-  return async (records, dropped) => {
+  return async (records, dropped, traffic = []) => {
     const request = create(ShipDecisionsRequestSchema, {
       recordsJson: [...records],
       dropped: BigInt(dropped),
+      trafficJson: [...traffic],
     });
     await channel.call(shipDecisions, request, new AbortController().signal);
   };

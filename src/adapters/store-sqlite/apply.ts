@@ -1,5 +1,6 @@
 import type { RecordOutcome, ResourceChange } from '../../operations/ports/index.ts';
 import { admitNode, changeNode, noteNodes, renewNode } from './apply-nodes.ts';
+import { addTraffic } from './apply-traffic.ts';
 import { insertIssuance } from './insert-issuance.ts';
 import type { Ledger } from './ledger.ts';
 import type { ResourcesWritten, Write, WriteAnswer } from './protocol.ts';
@@ -36,6 +37,9 @@ export function applyWrite(write: Write, ledger: Ledger, statements: Statements)
       return changeNode(write, ledger, statements);
     case 'note-nodes':
       return noteNodes(write, ledger, statements);
+    case 'add-traffic':
+      ledger.touched = true;
+      return addTraffic(write, statements);
     case 'prune':
       return applyPrune(write, ledger, statements);
   }
@@ -155,11 +159,12 @@ function applyPrune(write: Of<'prune'>, ledger: Ledger, statements: Statements):
     issuance: statements.pruneIssuances,
     join_token: statements.pruneTokens,
     idempotency: statements.sweepIdempotency,
+    traffic: statements.pruneTraffic,
   }[write.table];
   const removed = Number(statement.run(write.endedBefore, write.batch).changes);
   if (removed === 0) return 0;
   ledger.touched = true;
-  if (write.table === 'idempotency') return removed;
+  if (write.table === 'idempotency' || write.table === 'traffic') return removed;
   const { issuances, joinTokens } = write.removedBefore;
   const counts =
     write.table === 'issuance'

@@ -46,6 +46,7 @@ export class SqliteMaintenance implements StoreMaintenance {
         if (n < batch) return;
       }
     };
+    if (limits.trafficBefore !== undefined) await run('traffic', limits.trafficBefore, () => undefined);
     let idempotency = 0;
     if (limits.issuancesEndedBefore !== undefined)
       await run('issuance', limits.issuancesEndedBefore, (n) => (removed.issuances += n));

@@ -12,6 +12,7 @@ import type {
   RecordOutcome,
   ResourceChange,
   RevocationTarget,
+  TrafficRow,
 } from '../../operations/ports/index.ts';
 
 /** One verb, all of it in one transaction with its audit entries. */
@@ -58,9 +59,10 @@ export type Write =
     }
   | { readonly kind: 'change-node'; readonly change: NodeChange; readonly audit: AuditEvent }
   | { readonly kind: 'note-nodes'; readonly notes: readonly NodeNote[] }
+  | { readonly kind: 'add-traffic'; readonly rows: readonly TrafficRow[] }
   | {
       readonly kind: 'prune';
-      readonly table: 'issuance' | 'join_token' | 'idempotency';
+      readonly table: 'issuance' | 'join_token' | 'idempotency' | 'traffic';
       readonly endedBefore: number;
       readonly batch: number;
       readonly removedBefore: { readonly issuances: number; readonly joinTokens: number };
@@ -80,6 +82,7 @@ export interface WriteAnswers {
   readonly 'renew-node': NodeRecord;
   readonly 'change-node': NodeRecord;
   readonly 'note-nodes': undefined;
+  readonly 'add-traffic': undefined;
   readonly prune: number;
 }
 

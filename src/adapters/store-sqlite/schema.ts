@@ -158,6 +158,22 @@ export const migrations: readonly string[] = [
     bundles TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE traffic (
+    hour INTEGER NOT NULL,
+    destination TEXT NOT NULL,
+    caller TEXT NOT NULL,
+    port INTEGER NOT NULL,
+    tls TEXT NOT NULL,
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    node TEXT NOT NULL,
+    allowed INTEGER NOT NULL,
+    denied INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    PRIMARY KEY (hour, destination, caller, port, tls, method, path, node)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 export const schemaVersion = migrations.length;

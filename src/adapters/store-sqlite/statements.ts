@@ -38,6 +38,10 @@ export interface Statements {
   readonly renewNode: StatementSync;
   readonly changeNode: StatementSync;
   readonly noteNode: StatementSync;
+  readonly bumpTraffic: StatementSync;
+  readonly insertTraffic: StatementSync;
+  readonly countTraffic: StatementSync;
+  readonly pruneTraffic: StatementSync;
 }
 
 export function prepareStatements(db: DatabaseSync): Statements {
@@ -91,6 +95,7 @@ export function prepareStatements(db: DatabaseSync): Statements {
     trimRefusals: p('DELETE FROM refusal WHERE id <= ?'),
     ...prepareDecisions(p),
     ...prepareNodes(p),
+    ...prepareTraffic(p),
     pruneIssuances: p(
       `DELETE FROM issuance WHERE id IN
        (SELECT id FROM issuance WHERE not_after < ? ORDER BY not_after LIMIT ?)`,
@@ -149,5 +154,27 @@ function prepareNodes(p: (sql: string) => StatementSync): NodeStatements {
     renewNode: p('UPDATE node SET serial = ?, not_after = ?, renewed_at = ?, last_seen_at = ? WHERE id = ?'),
     changeNode: p('UPDATE node SET state = ?, state_reason = ?, state_changed_at = ? WHERE id = ?'),
     noteNode: p('UPDATE node SET last_seen_at = max(last_seen_at, ?), bundles = ? WHERE id = ?'),
+  };
+}
+
+type TrafficStatements = Pick<Statements, 'bumpTraffic' | 'insertTraffic' | 'countTraffic' | 'pruneTraffic'>;
+
+function prepareTraffic(p: (sql: string) => StatementSync): TrafficStatements {
+  const key = `hour = ? AND destination = ? AND caller = ? AND port = ? AND tls = ? AND method = ? AND path = ?
+    AND node = ?`;
+  return {
+    bumpTraffic: p(
+      `UPDATE traffic SET allowed = allowed + ?, denied = denied + ?, last_at = max(last_at, ?) WHERE ${key}`,
+    ),
+    insertTraffic: p(
+      `INSERT INTO traffic (hour, destination, caller, port, tls, method, path, node, allowed, denied, last_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    countTraffic: p('SELECT count(*) AS n FROM traffic WHERE hour = ?'),
+    pruneTraffic: p(
+      `DELETE FROM traffic WHERE (hour, destination, caller, port, tls, method, path, node) IN
+       (SELECT hour, destination, caller, port, tls, method, path, node FROM traffic WHERE hour < ?
+        ORDER BY hour LIMIT ?)`,
+    ),
   };
 }

@@ -25,6 +25,7 @@ import { SqliteResources } from './resources.ts';
 import { SqliteRevocations } from './revocations.ts';
 import { exists, prepareDirectory, type StateFiles, sizeOf, stateFiles } from './state-directory.ts';
 import { runTask } from './tasks.ts';
+import { SqliteTraffic } from './traffic.ts';
 import { WriteQueue } from './write-queue.ts';
 
 export interface StoreOptions {
@@ -115,6 +116,7 @@ export class SqliteStore implements Store {
   readonly audit: SqliteAudit;
   readonly refusals: SqliteRefusals;
   readonly decisions: SqliteDecisions;
+  readonly traffic: SqliteTraffic;
   readonly maintenance: SqliteMaintenance;
   readonly #queue: WriteQueue;
   readonly #reader: Reader;
@@ -138,6 +140,7 @@ export class SqliteStore implements Store {
     this.audit = new SqliteAudit(queue, this.#reader, logger);
     this.refusals = new SqliteRefusals(queue, this.#reader);
     this.decisions = new SqliteDecisions(queue, this.#reader);
+    this.traffic = new SqliteTraffic(queue, files.database);
     this.maintenance = new SqliteMaintenance(queue, files, clock);
   }
 

@@ -46,10 +46,20 @@ function inspect(database: string, pragma = 'integrity_check'): readonly string[
   }
 }
 
+function query({ database, sql, values }: Extract<Task, { task: 'query' }>) {
+  const db = connect(database, { readOnly: true });
+  try {
+    return db.prepare(sql).all(...values);
+  } finally {
+    db.close();
+  }
+}
+
 function run(task: Task): TaskAnswer {
   try {
     if (task.task === 'check')
       return { ok: true, problems: inspect(task.database, task.quick ? 'quick_check' : 'integrity_check') };
+    if (task.task === 'query') return { ok: true, problems: [], rows: query(task) };
     backUp(task);
     return { ok: true, problems: [] };
   } catch (error) {

@@ -146,6 +146,11 @@ export const metricSpecs = {
     labels: ['protocol'],
     buckets: quick,
   },
+  castellan_authz_traffic_beyond_total: {
+    type: 'counter',
+    help: 'Requests that counts of traffic have as `(others)`, for lack of room.',
+    labels: [],
+  },
   castellan_authz_custom_requests_total: {
     type: 'counter',
     help: 'Questions to CUSTOM providers by answer; refused: not asked, for it fails or has too many calls open.',
@@ -236,6 +241,11 @@ export const metricSpecs = {
   castellan_worker_decisions_dropped_total: {
     type: 'counter',
     help: 'Decision records that workers dropped in a flood.',
+    labels: [],
+  },
+  castellan_agent_decisions_dropped_total: {
+    type: 'counter',
+    help: 'Decision records that agents said they lost in a flood.',
     labels: [],
   },
   castellan_policy_age_seconds: {

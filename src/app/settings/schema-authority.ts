@@ -120,6 +120,7 @@ export const limits = z.strictObject({
 export const retention = z.strictObject({
   expiredCertificates: duration('2160h').describe('How long the record of an ended certificate is kept.'),
   joinTokens: duration('168h').describe('How long a used or ended join token is listed.'),
+  traffic: duration('192h').describe('How long counts of traffic are kept (`castellan get traffic`).'),
 });
 
 export const audit = z.strictObject({

@@ -1,7 +1,7 @@
 import type { ServingMaterial } from '../../authority/index.ts';
 import type { DenyContent, FollowedChange, TrustContent } from '../../operations/policy-content/index.ts';
 import type { KeySetPlace } from '../../operations/policy-snapshot/index.ts';
-import type { DecisionRow, StoredResource } from '../../operations/ports/index.ts';
+import type { DecisionRow, StoredResource, TrafficRow } from '../../operations/ports/index.ts';
 import type { Settings } from '../settings/index.ts';
 
 /** What the server tells a worker, in order. Structured clones: maps, bytes and bigints as they are. */
@@ -37,5 +37,6 @@ export type FromWorker =
   | { readonly kind: 'refused'; readonly revision: bigint; readonly problem: string }
   | { readonly kind: 'activated'; readonly revision: bigint }
   | { readonly kind: 'decisions'; readonly rows: readonly DecisionRow[]; readonly dropped: number }
+  | { readonly kind: 'traffic'; readonly rows: readonly TrafficRow[] }
   | { readonly kind: 'key-set'; readonly id: number; readonly place: KeySetPlace }
   | { readonly kind: 'scraped'; readonly id: number; readonly metrics: readonly object[] };

@@ -175,6 +175,9 @@ export class WorkerPool {
         this.#dropped += message.dropped;
         for (const row of message.rows) this.#parts.state.store.decisions.note(row);
         return;
+      case 'traffic':
+        this.#parts.checks.traffic.counter.add(message.rows);
+        return;
       case 'key-set':
         void this.#fetchKeySet(handle, message.id, message.place);
         return;

@@ -10,6 +10,7 @@ import { outboundAllow } from '../outbound-allow.ts';
 import { peerJudge } from '../peer-judge.ts';
 import { proxyBindings } from '../proxy-bindings.ts';
 import { buildInfo } from '../settings/index.ts';
+import { openTraffic } from '../traffic.ts';
 import { FollowedServing } from './followed-serving.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { RolloutGate } from './rollout-gate.ts';
@@ -97,6 +98,15 @@ class CheckWorker {
       }),
     );
     this.#stack.defer(() => ring.flush());
+    const traffic = openTraffic(
+      {
+        environment,
+        metrics: this.#metrics,
+        everyMs: 1_000,
+        send: async (rows) => line.say({ kind: 'traffic', rows }),
+      },
+      this.#stack,
+    );
     return await openDeciding({
       environment,
       metrics: this.#metrics,
@@ -110,6 +120,7 @@ class CheckWorker {
       revocations: this.#denied,
       bindings: proxyBindings(settings),
       ring,
+      traffic: traffic.counter,
       fetcherFor: (place) => ({ fetch: (signal) => line.fetchKeySet(place, signal) }),
       mayActivate: (policy) => this.#gate.mayActivate(policy.storeRevision),
     });

@@ -135,6 +135,18 @@ export interface EnforcementJson {
   }[];
 }
 
+export interface TrafficJson {
+  readonly caller: string;
+  readonly destination: string;
+  readonly port: number;
+  readonly tls: string;
+  readonly method: string;
+  readonly path: string;
+  readonly allowed: number;
+  readonly denied: number;
+  readonly lastAt: string;
+}
+
 export interface SimulationJson {
   readonly refused: boolean;
   readonly findings: readonly FindingJson[];
@@ -203,6 +215,7 @@ export interface AgentJson {
   readonly connected: boolean;
   readonly registrations: number;
   readonly svids: number;
+  readonly decisionsDropped: number;
   readonly bundles: readonly {
     readonly trustDomain: string;
     readonly sequence: number;

@@ -1,7 +1,7 @@
 import { nearestName } from '../../base/nearest.ts';
 import type { AdminClient } from '../client/admin-client.ts';
 import { connect } from '../client/connect.ts';
-import type { ListAnswer, ResourceJson } from '../client/types.ts';
+import type { ListAnswer, ResourceJson, TrafficJson } from '../client/types.ts';
 import { secondsOf } from '../frame/arguments.ts';
 import { type ExitCode, exitCodes } from '../frame/exit-codes.ts';
 import { apiVersion, type View } from '../frame/output.ts';
@@ -18,6 +18,7 @@ import {
   rootView,
   settingView,
   tokenView,
+  trafficView,
 } from './nouns.ts';
 
 interface Options {
@@ -43,6 +44,7 @@ const nouns = [
   'revocations',
   'config',
   'decisions',
+  'traffic',
   'resources',
 ] as const;
 type Noun = (typeof nouns)[number];
@@ -129,6 +131,15 @@ async function getNoun(context: VerbContext, noun: Noun, options: Options): Prom
       };
       return show(context, decisionView(now), fetchDecisions(client, { ...filter, limit: String(page) }));
     }
+    case 'traffic': {
+      const query = { destination: options.for, since: sinceOf(options.since, now) };
+      const list = client.get<ListAnswer<TrafficJson>>('/traffic', { ...query, limit: String(limit) });
+      return show(
+        context,
+        trafficView(now),
+        list.then(({ items: rows }) => rows),
+      );
+    }
     case 'resources':
       return getResources(context, undefined, undefined, options);
   }
@@ -185,11 +196,11 @@ export const get: Verb = {
       .option('--all', 'identities that have ended too')
       .option(
         '--for <object>',
-        'identities of one SPIFFE ID; audit entries about one object; decisions about one namespace/name',
+        'identities of one SPIFFE ID; audit entries about one object; decisions and traffic about one namespace/name',
       )
       .option('--denied', 'only decisions that denied')
       .option('--action <name>', 'audit entries of one action')
-      .option('--since <duration>', 'audit entries of the last 24h, 7d …')
+      .option('--since <duration>', 'audit entries, decisions, traffic of the last 24h, 7d …')
       .option('--limit <n>', 'how many at most (default 500)')
       .option('-n, --namespace <name>', 'resources of one namespace (default "default")')
       .option('-A, --all-namespaces', 'resources of all namespaces')

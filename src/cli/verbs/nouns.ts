@@ -7,6 +7,7 @@ import type {
   RevocationJson,
   RootJson,
   SettingJson,
+  TrafficJson,
 } from '../client/types.ts';
 import type { View } from '../frame/output.ts';
 import { formatInstant, formatRelative } from '../frame/times.ts';
@@ -144,7 +145,31 @@ export const agentView: NounView<AgentJson> = (now) => ({
     { header: 'version', cell: ({ agentVersion }) => agentVersion, wide: true },
     { header: 'attested', cell: ({ attestedAt }) => relative(attestedAt, now), wide: true },
     { header: 'spiffe id', cell: ({ id }) => id, wide: true },
-    { header: 'note', cell: ({ reason, refused }) => reason ?? refused ?? '', wide: true },
+    { header: 'note', cell: noteOf, shrink: true },
+  ],
+});
+
+function noteOf({ reason, refused, decisionsDropped }: AgentJson): string {
+  const lost = decisionsDropped > 0 ? [`${decisionsDropped} decision records lost in a flood`] : [];
+  return [reason, refused, ...lost].filter((text) => text !== undefined).join('; ');
+}
+
+export const trafficView: NounView<TrafficJson> = (now) => ({
+  kind: 'Traffic',
+  name: ({ caller, destination, method, path }) => `${caller} ${destination} ${method} ${path}`.trim(),
+  toJson: asIs,
+  columns: [
+    { header: 'from', cell: ({ caller }) => caller, shrink: true },
+    { header: 'to', cell: ({ destination, port }) => `${destination}:${port}` },
+    {
+      header: 'call',
+      cell: ({ method, path }) => (method === '' ? 'tcp' : `${method} ${path}`),
+      shrink: true,
+    },
+    { header: 'tls', cell: ({ tls }) => tls, drop: 2 },
+    { header: 'allowed', cell: ({ allowed }) => String(allowed), alignRight: true },
+    { header: 'denied', cell: ({ denied }) => String(denied), alignRight: true },
+    { header: 'last', cell: ({ lastAt }) => relative(lastAt, now), drop: 1 },
   ],
 });
 

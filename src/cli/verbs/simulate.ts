@@ -41,6 +41,7 @@ async function ask(context: VerbContext, options: Options): Promise<SimulationJs
 const columns: readonly Column<FlipGroup>[] = [
   { header: 'change', cell: ({ from, to }) => `${from} > ${to}` },
   { header: 'requests', cell: ({ estimated, recorded }) => aboutText(estimated, recorded) },
+  { header: 'counted', cell: ({ counted }) => String(counted), alignRight: true, drop: 2 },
   { header: 'from', cell: ({ caller }) => caller, shrink: true },
   { header: 'to', cell: ({ callee }) => callee, shrink: true },
   { header: 'call', cell: ({ operation }) => operation, shrink: true },

@@ -10,7 +10,7 @@ import type { AuthorityView } from '../../operations/list-roots.ts';
 import type { Operator } from '../../operations/operator.ts';
 import type { PageCursors } from '../../operations/page-cursor.ts';
 import type { PolicyFeedStatus, PolicySettings } from '../../operations/policy-snapshot/index.ts';
-import type { AuditReport, Store } from '../../operations/ports/index.ts';
+import type { AuditReport, Store, TrafficLedger } from '../../operations/ports/index.ts';
 import type { RegistrationView } from '../../operations/registrations.ts';
 
 export interface LocalIssueRequest {
@@ -61,6 +61,8 @@ export interface AdminParts {
   /** Every process that decides. */
   readonly enforcers: Enforcers;
   readonly simulator: Pick<Simulator, 'simulate'>;
+  /** What was counted until now is in what it lists. */
+  readonly traffic: Pick<TrafficLedger, 'list'>;
   readonly agents: {
     readonly reports: Pick<AgentReports, 'find'>;
     readonly registrations: () => RegistrationView;

@@ -17,6 +17,7 @@ import { revocationRoutes } from './routes/revocations.ts';
 import { rotationRoutes } from './routes/rotation.ts';
 import { simulationRoutes } from './routes/simulations.ts';
 import { tokenRoutes } from './routes/tokens.ts';
+import { trafficRoutes } from './routes/traffic.ts';
 import { trustRoutes } from './routes/trust.ts';
 
 export const adminPrefix = '/api/v1';
@@ -33,6 +34,7 @@ export function adminRoutes(parts: AdminParts): readonly AdminRoute[] {
     ...resourceRoutes(parts),
     ...enforcementRoutes(parts),
     ...decisionRoutes(parts),
+    ...trafficRoutes(parts),
     ...simulationRoutes(parts),
     ...auditRoutes(parts),
     ...operationRoutes(parts),

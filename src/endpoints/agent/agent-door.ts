@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import type { Clock } from '../../base/clock.ts';
 import { type Random, ulid } from '../../base/random.ts';
 import type { Evidence, NodeEvidence } from '../../identity/index.ts';
+import type { ShippedByNode } from '../../operations/agents/index.ts';
 import {
   type AgentCaller,
   type AgentReport,
@@ -14,7 +15,6 @@ import {
   type RenewNodeRequest,
   type SyncSession,
 } from '../../operations/agents/index.ts';
-import type { ShippedDecisions } from '../../operations/decisions/index.ts';
 import {
   AgentService,
   AttestRequestSchema,
@@ -42,7 +42,7 @@ export interface AgentDoorParts {
   readonly authenticate: (evidence: Evidence, signal: AbortSignal) => Promise<AgentCaller>;
   readonly renew: (agent: AgentCaller, request: RenewNodeRequest) => Promise<readonly Uint8Array[]>;
   readonly mint: (agent: AgentCaller, request: MintJwtSvidRequest) => Promise<MintedJwtSvid>;
-  readonly takeDecisions: (agent: AgentCaller, shipped: ShippedDecisions) => void;
+  readonly takeDecisions: (agent: AgentCaller, shipped: ShippedByNode) => void;
   readonly sync: Pick<AgentSync, 'open'>;
   readonly connections: ConnectionTable;
   readonly clock: Clock;
@@ -71,9 +71,10 @@ export function agentDoor(parts: AgentDoorParts): GrpcDoor {
         const chainDer = await parts.renew(agent, { csrDer, requestId, signal: call.signal });
         return create(RenewNodeResponseSchema, { chainDer: [...chainDer] });
       }),
-      shipDecisions: unary(ShipDecisionsRequestSchema, async ({ recordsJson, dropped }, call) => {
+      shipDecisions: unary(ShipDecisionsRequestSchema, async (shipped, call) => {
         const agent = await parts.authenticate(evidenceOf(call, parts.connections), call.signal);
-        parts.takeDecisions(agent, { records: recordsJson, dropped: Number(dropped) });
+        const { recordsJson: records, dropped, trafficJson: traffic } = shipped;
+        parts.takeDecisions(agent, { records, dropped: Number(dropped), traffic });
         return create(ShipDecisionsResponseSchema, {});
       }),
       mintJwtSvid: unary(MintJwtSvidRequestSchema, async ({ spiffeId, audiences }, call) => {

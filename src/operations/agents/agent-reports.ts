@@ -32,6 +32,18 @@ export interface AgentHolding {
   readonly refused: string;
   readonly policyRevision: string;
   readonly svids: readonly HeldSvid[];
+  /** Decision records that the node lost in a flood, as far as it said so. */
+  readonly decisionsDropped: number;
+}
+
+/** What an agent that decides hands over now and then. */
+export interface ShippedByNode {
+  /** Decision records: JSON, one row each. */
+  readonly records: readonly Uint8Array[];
+  /** Records lost since the last time. */
+  readonly dropped: number;
+  /** Counts of traffic: JSON, one row each. */
+  readonly traffic: readonly Uint8Array[];
 }
 
 interface Entry {
@@ -41,6 +53,7 @@ interface Entry {
   revision: string;
   refused: string;
   policyRevision: string;
+  decisionsDropped: number;
   readonly svids: Map<string, HeldSvid>;
 }
 
@@ -104,6 +117,11 @@ export class AgentReports implements Disposable {
     this.#tell(id);
   }
 
+  /** Its node lost so many decision records since it last said so. */
+  noteDropped(id: string, dropped: number): void {
+    this.#entry(id).decisionsDropped += Math.max(0, dropped);
+  }
+
   /** Undefined for an agent that nothing is known of. */
   find(id: string): AgentHolding | undefined {
     const node = this.#parts.nodes.find(id);
@@ -118,6 +136,7 @@ export class AgentReports implements Disposable {
       refused: entry?.refused ?? '',
       policyRevision: entry?.policyRevision ?? '',
       svids: entry === undefined ? [] : [...entry.svids.values()],
+      decisionsDropped: entry?.decisionsDropped ?? 0,
     };
   }
 
@@ -175,6 +194,7 @@ export class AgentReports implements Disposable {
         revision: '',
         refused: '',
         policyRevision: '',
+        decisionsDropped: 0,
         svids: new Map(),
       };
       this.#entries.set(id, entry);

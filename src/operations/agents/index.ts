@@ -1,5 +1,11 @@
 export type { AgentBundle } from './agent-bundle.ts';
-export { type AgentHolding, type AgentReport, AgentReports, type HeldSvid } from './agent-reports.ts';
+export {
+  type AgentHolding,
+  type AgentReport,
+  AgentReports,
+  type HeldSvid,
+  type ShippedByNode,
+} from './agent-reports.ts';
 export { AgentSync } from './agent-sync.ts';
 export {
   type AgentMetrics,

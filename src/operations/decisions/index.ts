@@ -15,4 +15,4 @@ export { DecisionRecorder, destinationOf, type RecorderOptions } from './recorde
 export { type ShippingOptions, ShippingRing } from './shipping-ring.ts';
 export { type SimulateDeps, type SimulateRequest, type Simulation, Simulator } from './simulate.ts';
 export type { FlipGroup, UndecidableGroup } from './simulation-report.ts';
-export { type ShippedDecisions, takeShippedDecisions, writeDecisionRow } from './take-shipped.ts';
+export { takeShippedDecisions, writeDecisionRow } from './take-shipped.ts';

@@ -9,7 +9,7 @@ import {
 } from '../../resources/index.ts';
 import type { ActivePolicy } from '../check-request/index.ts';
 import { compileInSlices, engineSettings, type PolicySettings } from '../policy-snapshot/index.ts';
-import type { DecisionRing } from '../ports/index.ts';
+import type { DecisionRing, TrafficLedger } from '../ports/index.ts';
 import { decisionErrors } from './errors.ts';
 import { type DecisionRecord, requestOf } from './record.ts';
 import { replay, type Sides } from './replay.ts';
@@ -17,6 +17,7 @@ import { type FlipGroup, SimulationTally, type UndecidableGroup } from './simula
 
 export interface SimulateDeps {
   readonly ring: DecisionRing;
+  readonly traffic: Pick<TrafficLedger, 'list'>;
   readonly policy: () => ActivePolicy | undefined;
   readonly settings: PolicySettings;
   readonly clock: Clock;
@@ -47,6 +48,7 @@ export interface Simulation {
 }
 
 const page = 1_000;
+const mostCounts = 100_000;
 const sliceMs = 2;
 
 /** What applying some resources would have changed about recent decisions. Nothing is changed; checks go on meanwhile. */
@@ -85,7 +87,13 @@ export class Simulator {
       signal: request.signal,
     });
     await this.#replayAll(tally, { current: active.snapshot, candidate }, request);
+    if (tally.flips > 0) await this.#countFlips(tally, request.since);
     return reportOf(tally, read.findings, false);
+  }
+
+  /** Samples say that something flips; counts say for how many requests. */
+  async #countFlips(tally: SimulationTally, since: number): Promise<void> {
+    for (const row of await this.#deps.traffic.list({ since, limit: mostCounts })) tally.count(row);
   }
 
   async #replayAll(tally: SimulationTally, sides: Sides, { since, signal }: SimulateRequest): Promise<void> {

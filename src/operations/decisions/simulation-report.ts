@@ -1,3 +1,4 @@
+import type { TrafficSum } from '../ports/index.ts';
 import { pathShape } from './path-shape.ts';
 import type { DecisionRecord } from './record.ts';
 import type { Replayed } from './replay.ts';
@@ -17,6 +18,8 @@ export interface FlipGroup {
   readonly recorded: number;
   /** How many requests the records stand for. */
   readonly estimated: number;
+  /** How many requests were decided so in the hours of the window: counted one by one, whatever was recorded. */
+  readonly counted: number;
   /** A decision id to look at. */
   readonly example: string;
 }
@@ -44,6 +47,7 @@ export class SimulationTally {
   /** Flips and undecidable records beyond the groups that are kept. */
   beyond = 0;
   readonly #flips = new Map<string, Writable<FlipGroup>>();
+  readonly #byOperation = new Map<string, Writable<FlipGroup>[]>();
   readonly #undecidable = new Map<string, Writable<UndecidableGroup>>();
 
   add(record: DecisionRecord, result: Replayed): void {
@@ -56,6 +60,14 @@ export class SimulationTally {
       const { missing } = result;
       this.#count(this.#undecidable, missing, { missing, recorded: 0, estimated: 0, example: id }, weight);
     }
+  }
+
+  /** Requests of one caller for one operation; both groups of an operation that flips both ways get their own. */
+  count({ caller, destination, port, method, path, allowed, denied }: TrafficSum): void {
+    const operation = method === '' ? 'tcp' : `${method} ${path}`;
+    for (const group of this.#byOperation.get(operationKey(caller, `${destination}:${port}`, operation)) ??
+      [])
+      group.counted += group.from === 'allow' ? allowed : denied;
   }
 
   flipGroups(): readonly FlipGroup[] {
@@ -78,6 +90,7 @@ export class SimulationTally {
       policyId: after.policyId ?? before.policyId,
       recorded: 0,
       estimated: 0,
+      counted: 0,
       example: record.id,
     };
     const key = JSON.stringify([
@@ -88,7 +101,14 @@ export class SimulationTally {
       group.reason,
       group.policyId,
     ]);
+    const isNew = !this.#flips.has(key);
     this.#count(this.#flips, key, group, record.weight);
+    const kept = this.#flips.get(key);
+    if (!isNew || kept === undefined) return;
+    const operation = operationKey(group.caller, group.callee, group.operation);
+    const same = this.#byOperation.get(operation);
+    if (same === undefined) this.#byOperation.set(operation, [kept]);
+    else same.push(kept);
   }
 
   #count<G extends { recorded: number; estimated: number }>(
@@ -109,6 +129,10 @@ export class SimulationTally {
     group.recorded++;
     group.estimated += weight;
   }
+}
+
+function operationKey(...parts: readonly [caller: string, callee: string, operation: string]): string {
+  return JSON.stringify(parts);
 }
 
 function byWeight(a: { readonly estimated: number }, b: { readonly estimated: number }): number {

@@ -2,12 +2,6 @@ import type { DecisionRing, DecisionRow } from '../ports/index.ts';
 import { decisionErrors } from './errors.ts';
 import type { DecisionRecord } from './record.ts';
 
-export interface ShippedDecisions {
-  /** JSON, one row each. */
-  readonly records: readonly Uint8Array[];
-  readonly dropped: number;
-}
-
 const mostAtOnce = 1_000;
 const longestRow = 512 * 1024;
 
@@ -27,7 +21,7 @@ export function writeDecisionRow(row: DecisionRow): Uint8Array {
 export function takeShippedDecisions(
   ring: Pick<DecisionRing, 'note'>,
   node: string,
-  { records }: ShippedDecisions,
+  records: readonly Uint8Array[],
 ): void {
   if (records.length > mostAtOnce) throw decisionErrors.DECISIONS_MALFORMED();
   const rows = records.map((bytes) => readRow(bytes, node));

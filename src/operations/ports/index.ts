@@ -8,3 +8,4 @@ export type * from './refusals.ts';
 export type * from './resources.ts';
 export type * from './revocations.ts';
 export type * from './store.ts';
+export * from './traffic.ts';

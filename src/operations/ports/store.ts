@@ -6,6 +6,7 @@ import type { NodeStore } from './nodes.ts';
 import type { RefusalLog } from './refusals.ts';
 import type { ResourceStore } from './resources.ts';
 import type { RevocationStore } from './revocations.ts';
+import type { TrafficLedger } from './traffic.ts';
 
 export type StoreHealth =
   | { readonly ready: true }
@@ -42,6 +43,8 @@ export interface PruneLimits {
   readonly issuancesEndedBefore?: number | undefined;
   /** Join tokens that ended before this instant. */
   readonly joinTokensEndedBefore?: number | undefined;
+  /** Counts of traffic of hours that began before this instant. */
+  readonly trafficBefore?: number | undefined;
   /** Rows per transaction; default 500. */
   readonly batch?: number | undefined;
 }
@@ -74,6 +77,7 @@ export interface Store extends AsyncDisposable {
   readonly audit: AuditStore;
   readonly refusals: RefusalLog;
   readonly decisions: DecisionRing;
+  readonly traffic: TrafficLedger;
   readonly maintenance: StoreMaintenance;
   /** Whether writes would succeed now; reads and `isRevoked` go on either way. */
   health(): StoreHealth;

@@ -94,6 +94,7 @@ describe('an operator who rotates a root', () => {
       refused: '',
       policyRevision: '',
       svids: [],
+      decisionsDropped: 0,
     };
     watch.follow({ list: () => [holding] });
     await rotateAuthority(deps, operator, { role: 'root', reason: 'yearly', verb: 'start' });

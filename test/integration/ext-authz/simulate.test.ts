@@ -56,6 +56,7 @@ describe('castellan simulate', () => {
         policyId: 'ns[shop]-policy[closed]-rule[0]',
         recorded: 4,
         estimated: 8,
+        counted: 8,
       },
     ]);
     const explained = await cliAt(running, ['explain', report.flipGroups[0].example, '-o', 'json']);
@@ -68,6 +69,20 @@ describe('castellan simulate', () => {
     expect(report.flipGroups).toMatchObject([
       { caller: 'spiffe://cluster.local/ns/ops/sa/batch', operation: 'GET /admin', to: 'allow', recorded: 3 },
     ]);
+  });
+
+  it('tells for how many requests, counted one by one, and `get traffic` has them all', async () => {
+    const { code, stdout } = await cliAt(running, ['get', 'traffic', '--for', 'shop/cart', '-o', 'json']);
+    expect(code).toBe(0);
+    const { items } = JSON.parse(stdout);
+    const key = { destination: 'shop/cart', port: 8080, method: 'GET', tls: 'mutual' };
+    expect(items).toMatchObject([
+      { ...key, caller: `spiffe://${front}`, path: '/items/{id}', allowed: 8, denied: 0 },
+      { ...key, caller: `spiffe://${front}`, path: '/secret', allowed: 4, denied: 0 },
+      { ...key, caller: 'spiffe://cluster.local/ns/ops/sa/batch', path: '/admin', allowed: 0, denied: 3 },
+    ]);
+    const table = await cliAt(running, ['get', 'traffic', '--since', '1h', '--limit', '1']);
+    expect(table.stdout).toMatch(/GET \/items\/\{id\} +mutual +8 +0/);
   });
 
   it('exits 0 where nothing would change, and changes nothing itself', async () => {

@@ -30,6 +30,7 @@ const agent = s.closed(
     revision: s.text('What it has in force.'),
     policyRevision: s.text('The policy snapshot it has in force.'),
     refused: s.text('Why it refused what it was sent last.'),
+    decisionsDropped: s.whole('Decision records that a flood has cost at the node.'),
   },
   ['reason', 'revision', 'policyRevision', 'refused'],
 );
@@ -52,6 +53,7 @@ function toJson({ node, state, holding, registrations }: AgentView) {
     connected: holding?.isConnected ?? false,
     registrations,
     svids: holding?.svids.length ?? 0,
+    decisionsDropped: holding?.decisionsDropped ?? 0,
     bundles: (holding?.bundles ?? node.bundles).map(({ since, ...rest }) => ({
       ...rest,
       since: s.iso(since),

@@ -24,6 +24,7 @@ const flip = s.closed(
     reason: s.text('Why they would.'),
     policyId: s.text('Which policy would, or does now.'),
     ...counts,
+    counted: s.whole('Requests decided so in the hours of the window, counted one by one.'),
   },
   ['policyId'],
 );

@@ -706,6 +706,13 @@ export declare type ShipDecisionsRequest = Message<"castellan.agent.v1.ShipDecis
    * @generated from field: int64 dropped = 2;
    */
   dropped: bigint;
+
+  /**
+   * JSON, one count of traffic each: what was decided since the last call, recorded or not.
+   *
+   * @generated from field: repeated bytes traffic_json = 3;
+   */
+  trafficJson: Uint8Array[];
 };
 
 /**
