@@ -90,11 +90,14 @@ describe('a server with workers', () => {
     const sum = counted.reduce((total, [, count]) => total + Number(count), 0);
     expect(sum).toBeGreaterThanOrEqual(12 * 16 + 6);
     expect(text).toMatch(/^castellan_workers 2$/m);
-    await eventually(async () => {
-      const { stdout } = await cli(['get', 'traffic', '-o', 'json']);
-      const { items } = JSON.parse(stdout) as { items: { path: string; denied: number }[] };
-      expect(items.find(({ path }) => path === '/nowhere')).toMatchObject({ denied: 6 });
-    });
+    await vi.waitFor(
+      async () => {
+        const { stdout } = await cli(['get', 'traffic', '-o', 'json']);
+        const { items } = JSON.parse(stdout) as { items: { path: string; denied: number }[] };
+        expect(items.find(({ path }) => path === '/nowhere')).toMatchObject({ denied: 6 });
+      },
+      { timeout: 30_000 },
+    );
     for (const client of clients) client[Symbol.dispose]();
   });
 

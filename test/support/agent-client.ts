@@ -94,14 +94,23 @@ export class AgentClient implements Disposable {
     });
   }
 
-  ship(recordsJson: readonly Uint8Array[], dropped = 0): Promise<void> {
+  ship(
+    recordsJson: readonly Uint8Array[],
+    dropped = 0,
+    trafficJson: readonly Uint8Array[] = [],
+  ): Promise<void> {
+    const shipped = {
+      recordsJson: [...recordsJson],
+      dropped: BigInt(dropped),
+      trafficJson: [...trafficJson],
+    };
     return new Promise((resolve, reject) => {
       this.#client.makeUnaryRequest(
         `${service}/ShipDecisions`,
         (message: MessageShape<typeof ShipDecisionsRequestSchema>) =>
           Buffer.from(toBinary(ShipDecisionsRequestSchema, message)),
         (bytes) => bytes,
-        create(ShipDecisionsRequestSchema, { recordsJson: [...recordsJson], dropped: BigInt(dropped) }),
+        create(ShipDecisionsRequestSchema, shipped),
         (error) => (error ? reject(error) : resolve()),
       );
     });

@@ -5,7 +5,7 @@ import { status as StatusCode } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Metrics } from '../../../src/adapters/telemetry/index.ts';
 import { systemEnvironment } from '../../../src/app/environment.ts';
-import { NodeChecks } from '../../../src/app/node-checks.ts';
+import { NodeChecks, type NodeChecksParts } from '../../../src/app/node-checks.ts';
 import { hours } from '../../../src/base/duration.ts';
 import { extAuthzServer } from '../../../src/endpoints/ext-authz/index.ts';
 import type { PolicyData } from '../../../src/wire/gen/castellan/agent/v1/agent_pb.js';
@@ -34,9 +34,7 @@ async function nextPolicy(stream: SyncStream): Promise<PolicyData> {
 }
 
 /** A node's doors, fed by the test as the agent's stream feeds them. */
-async function nodeDoor(
-  options: { up?: boolean; ship?: (records: readonly Uint8Array[]) => Promise<void> } = {},
-) {
+async function nodeDoor(options: { up?: boolean; ship?: NodeChecksParts['ship'] } = {}) {
   const logger = new FakeLogger();
   const state = { up: options.up ?? true, refused: '' };
   const checks = new NodeChecks({
@@ -185,6 +183,31 @@ describe('records of a node', () => {
       },
       { timeout: 30_000 },
     );
+    stream.cancel();
+  });
+
+  it('that a flood has cost are told, and what was decided is counted all the same', async () => {
+    await using ca = await castellan({ settings });
+    await applyText(ca, cartEntry + closed);
+    const { agent, client, stream } = await joined(ca);
+    using _client = client;
+    {
+      await using node = await nodeDoor({ ship: (...shipped) => client.ship(...shipped) });
+      await node.take(await nextPolicy(stream));
+      for (let i = 0; i < 3; i++) await node.client.check(ask({ path: `/items/${i}` }));
+    }
+    const { stdout: traffic } = await cliAt(ca, ['get', 'traffic', '-o', 'json']);
+    expect(JSON.parse(traffic).items).toMatchObject([
+      { destination: 'shop/cart', path: '/items/{id}', allowed: 0, denied: 3 },
+    ]);
+    await client.ship([], 7);
+    await client.ship([], 2);
+    const { stdout } = await cliAt(ca, ['get', 'agents', '-o', 'json']);
+    expect(JSON.parse(stdout).items).toMatchObject([{ id: agent.id, decisionsDropped: 9 }]);
+    const { stdout: table } = await cliAt(ca, ['get', 'agents', '-o', 'wide']);
+    expect(table).toContain('9 decision records lost in a flood');
+    const scraped = await fetch(`http://${ca.server.endpoints.observability}/metrics`);
+    expect(await scraped.text()).toMatch(/^castellan_agent_decisions_dropped_total 9$/m);
     stream.cancel();
   });
 

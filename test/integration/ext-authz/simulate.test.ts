@@ -82,7 +82,7 @@ describe('castellan simulate', () => {
       { ...key, caller: 'spiffe://cluster.local/ns/ops/sa/batch', path: '/admin', allowed: 0, denied: 3 },
     ]);
     const table = await cliAt(running, ['get', 'traffic', '--since', '1h', '--limit', '1']);
-    expect(table.stdout).toMatch(/GET \/items\/\{id\} +mutual +8 +0/);
+    expect(table.stdout).toMatch(/shop\/cart:8080 +GET \/item\S* +8 +0/);
   });
 
   it('exits 0 where nothing would change, and changes nothing itself', async () => {
