@@ -64,5 +64,6 @@ async function changes(one: Target, two: Target): Promise<readonly Figure[]> {
 
 async function revisionAt(client: CheckClient): Promise<string> {
   const { response } = await client.check(ask({ path: '/items' }), { deadlineMs: 20_000 });
-  return String(response.dynamicMetadata?.policy_revision);
+  const { policy_revision: revision } = response.dynamicMetadata ?? {};
+  return typeof revision === 'string' ? revision : '';
 }

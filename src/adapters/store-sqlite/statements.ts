@@ -96,6 +96,14 @@ export function prepareStatements(db: DatabaseSync): Statements {
     ...prepareDecisions(p),
     ...prepareNodes(p),
     ...prepareTraffic(p),
+    ...preparePruning(p),
+  };
+}
+
+function preparePruning(
+  p: (sql: string) => StatementSync,
+): Pick<Statements, 'pruneIssuances' | 'pruneTokens'> {
+  return {
     pruneIssuances: p(
       `DELETE FROM issuance WHERE id IN
        (SELECT id FROM issuance WHERE not_after < ? ORDER BY not_after LIMIT ?)`,

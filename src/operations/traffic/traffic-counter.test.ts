@@ -138,5 +138,8 @@ describe('counts of traffic', () => {
 
 /** A word that no shape of a path takes for an id. */
 function letters(n: number): string {
-  return [...String(n)].map((digit) => 'abcdefghij'[Number(digit)]).join('');
+  return String(n)
+    .split('')
+    .map((digit) => 'abcdefghij'[Number(digit)])
+    .join('');
 }
