@@ -57,7 +57,7 @@ export async function openCsrListeners(parts: CsrListenerParts): Promise<CsrList
       csrDoor({ issue: parts.issue, connections, clock, random }),
       agentDoor({ ...parts.agents, connections, clock, random }),
       healthDoor(health),
-      ...(settings.reflection ? await reflectionDoors([IstioCertificateService, AgentService, Health]) : []),
+      ...(settings.reflection ? reflectionDoors([IstioCertificateService, AgentService, Health]) : []),
     ],
   });
   const onConnection = (socket: Socket, facts: ConnectionFacts) => {

@@ -72,7 +72,7 @@ export async function openWorkloadSocket(parts: WorkloadSocketParts): Promise<Wo
   const server = grpcServer({
     logger,
     limits: { ...limitsOfSocket, ...parts.limits },
-    services: await doorsOf(parts, { connections, push, logger }),
+    services: doorsOf(parts, { connections, push, logger }),
   });
   guardDirectory(dirname(path));
   const listener = await keepUnixSocket({
@@ -122,10 +122,10 @@ interface DoorParts {
 }
 
 /** What is spoken on the socket: the Workload API, SDS, health and reflection. */
-async function doorsOf(
+function doorsOf(
   { access, environment: { clock, random }, sds, health }: WorkloadSocketParts,
   { connections, push, logger }: DoorParts,
-): Promise<readonly GrpcDoor[]> {
+): readonly GrpcDoor[] {
   const shared = { access, connections, clock, random, push };
   const onNack = ({ node, names, detail }: Nack) => {
     sds.nacked();
@@ -135,6 +135,6 @@ async function doorsOf(
     workloadApiDoor(shared),
     sdsDoor({ ...shared, words: sds.words, repushMs: sds.repushMs, onNack }),
     healthDoor(health),
-    ...(await reflectionDoors([SpiffeWorkloadAPI, SecretDiscoveryService, Health])),
+    ...reflectionDoors([SpiffeWorkloadAPI, SecretDiscoveryService, Health]),
   ];
 }

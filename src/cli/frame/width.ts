@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 
-const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
+// Made when a text needs it: it takes longer than most commands do.
+let segmenter: Intl.Segmenter | undefined;
 const emoji = /\p{Emoji_Presentation}|\p{Extended_Pictographic}️/u;
 const invisible = /^[\p{Mark}\p{Format}\p{Control}]+$/u;
 
@@ -32,6 +33,7 @@ export function displayWidth(text: string): number {
   const bare = stripVTControlCharacters(text);
   if (/^[\x20-\x7e]*$/.test(bare)) return bare.length;
   let width = 0;
+  segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
   for (const { segment } of segmenter.segment(bare)) width += clusterWidth(segment);
   return width;
 }

@@ -1,7 +1,6 @@
 import { startAgentProcess } from '../../app/agent-process.ts';
-import { systemEnvironment } from '../../app/environment.ts';
 import { declareSettings, readSettings } from '../frame/settings-flags.ts';
-import { openLogger, starting, stopped } from '../frame/start.ts';
+import { serve } from '../frame/start.ts';
 import type { Verb } from '../frame/verb.ts';
 import { declareAgentState } from './agent-state.ts';
 
@@ -42,22 +41,11 @@ Example:
 Exit code 78: settings or state directory are wrong; 69 and 75: try again.`,
       )
       .action(
-        frame.action<Options & Record<string, unknown>>(async (context, _args, options) => {
+        frame.action<Options & Record<string, unknown>>((context, _args, options) => {
           const loaded = readSettings(context.io, withShortNames(options));
-          const logger = openLogger(context, loaded);
-          try {
-            await using running = await starting(() =>
-              startAgentProcess({ loaded, environment: systemEnvironment(logger) }),
-            );
-            for (const notice of running.notices) logger.warn(notice);
-            logger.info('ready', { ...running.endpoints });
-            await stopped(context.signal);
-            logger.info('stopping');
-            await running.close();
-          } finally {
-            logger.close();
-          }
-          return undefined;
+          return serve(context, loaded, {
+            start: (environment) => startAgentProcess({ loaded, environment }),
+          });
         }),
       );
   },

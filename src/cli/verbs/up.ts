@@ -1,5 +1,4 @@
 import { relative } from 'node:path';
-import { systemEnvironment } from '../../app/environment.ts';
 import type { RunningServer } from '../../app/server.ts';
 import type { LoadedSettings } from '../../app/settings/index.ts';
 import { buildInfo } from '../../app/settings/index.ts';
@@ -7,7 +6,7 @@ import { startUp } from '../../app/up.ts';
 import { listRoots } from '../../operations/list-roots.ts';
 import { apiVersion } from '../frame/output.ts';
 import { declareSettings, readSettings } from '../frame/settings-flags.ts';
-import { openLogger, starting, stopped } from '../frame/start.ts';
+import { serve } from '../frame/start.ts';
 import { formatRelative } from '../frame/times.ts';
 import type { Verb, VerbContext } from '../frame/verb.ts';
 import { demoRotation } from './demo-rotation.ts';
@@ -72,22 +71,17 @@ export const up: Verb = {
         '\nMakes an authority in an empty state directory, and starts the one that is there otherwise.',
       )
       .action(
-        frame.action<Record<string, unknown>>(async (context, _args, options) => {
+        frame.action<Record<string, unknown>>((context, _args, options) => {
           if (options.demoRotation === true) return demoRotation(context, options);
-          const { io, out, signal } = context;
+          const { io, out } = context;
           const loaded = readSettings(io, options);
-          const logger = openLogger(context, loaded);
-          const environment = systemEnvironment(logger);
-          try {
-            await using server = await starting(() => startUp({ loaded, environment }));
-            if (out.isStructured) out.document({ apiVersion, kind: 'Endpoints', ...server.endpoints });
-            else if (!out.options.quiet) out.line(banner(context, loaded, server));
-            await stopped(signal);
-            await server.close();
-          } finally {
-            logger.close();
-          }
-          return undefined;
+          return serve(context, loaded, {
+            start: (environment) => startUp({ loaded, environment }),
+            announce: (server) => {
+              if (out.isStructured) out.document({ apiVersion, kind: 'Endpoints', ...server.endpoints });
+              else if (!out.options.quiet) out.line(banner(context, loaded, server));
+            },
+          });
         }),
       );
   },

@@ -1,7 +1,7 @@
-import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Operator } from '../../operations/operator.ts';
 import { type HttpServerOptions, httpServer } from '../../wire/http/server.ts';
+import { type DescribedRoute, openApiDocument } from './openapi.ts';
 import { demandRole, type OperatorAccess, operatorGate } from './operators.ts';
 import type { AdminParts } from './parts.ts';
 import type { AdminRoute } from './route.ts';
@@ -62,19 +62,13 @@ export async function adminServer({ http, access, parts }: AdminServerOptions): 
     operators.set(request, authenticate(request));
     done();
   });
-  await server.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: { title: 'Castellan admin API', version: parts.version.version ?? '0' },
-      components: { securitySchemes: { operatorToken: { type: 'http', scheme: 'bearer' } } },
-      security: [{ operatorToken: [] }],
-    },
-  });
-  // Registered in a plugin, so that the document generator sees them.
-  await server.register(async (scope) => {
-    for (const route of adminRoutes(parts)) addRoute(scope, route, operators);
-    scope.get(`${adminPrefix}/openapi.json`, { schema: { hide: true } }, () => server.swagger());
-  });
+  const routes = adminRoutes(parts);
+  for (const route of routes) addRoute(server, route, operators);
+  let document: Promise<object> | undefined;
+  server.get(
+    `${adminPrefix}/openapi.json`,
+    () => (document ??= openApiDocument(routes.map(described), parts.version.version ?? '0')),
+  );
   return server;
 }
 
@@ -83,18 +77,8 @@ function addRoute(
   route: AdminRoute,
   operators: WeakMap<FastifyRequest, Operator>,
 ): void {
-  const { answer, ...accepted } = route.schema;
   scope.route({
-    method: route.method,
-    url: `${adminPrefix}${route.url}`,
-    schema: {
-      ...accepted,
-      querystring: accepted.querystring ?? { type: 'object', additionalProperties: false, properties: {} },
-      summary: route.summary,
-      tags: [route.tag],
-      operationId: operationId(route),
-      response: { 200: answer, '4xx': problem, '5xx': problem, ...(isApply(route) ? { 422: answer } : {}) },
-    },
+    ...described(route),
     onRequest: (request, _reply, done) => {
       demandRole(operators.get(request) as Operator, route.role);
       done();
@@ -109,6 +93,23 @@ function addRoute(
         reply,
       }),
   });
+}
+
+/** What is checked and what is published about a route are one. */
+function described(route: AdminRoute): DescribedRoute {
+  const { answer, ...accepted } = route.schema;
+  return {
+    method: route.method,
+    url: `${adminPrefix}${route.url}`,
+    schema: {
+      ...accepted,
+      querystring: accepted.querystring ?? { type: 'object', additionalProperties: false, properties: {} },
+      summary: route.summary,
+      tags: [route.tag],
+      operationId: operationId(route),
+      response: { 200: answer, '4xx': problem, '5xx': problem, ...(isApply(route) ? { 422: answer } : {}) },
+    },
+  };
 }
 
 const isApply = ({ method, url }: AdminRoute) => url.startsWith('/resources') && /POST|PUT/.test(method);

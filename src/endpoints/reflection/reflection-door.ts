@@ -1,12 +1,53 @@
+import { createRequire } from 'node:module';
 import { type DescFile, type DescService, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import type { MethodDefinition, UntypedHandleCall } from '@grpc/grpc-js';
 import type { ReflectionService } from '@grpc/reflection';
 import type { GrpcDoor } from '../../wire/grpc/server.ts';
 
-/** gRPC reflection (v1 and v1alpha) over our generated descriptors. Off unless switched on. */
-export async function reflectionDoors(services: readonly DescService[]): Promise<GrpcDoor[]> {
-  // Read only when it is wanted: the library brings a protobuf runtime of its own.
-  const { ReflectionService: Reflection } = await import('@grpc/reflection');
+type Library = typeof import('@grpc/reflection');
+type Method = MethodDefinition<unknown, unknown>;
+type ReflectionPackage = ConstructorParameters<typeof ReflectionService>[0];
+
+const require = createRequire(import.meta.url);
+const method = 'ServerReflectionInfo';
+const versions = ['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'];
+
+/**
+ * gRPC reflection (v1 and v1alpha) over our generated descriptors. The library, which brings a protobuf runtime of its
+ * own, is read when somebody asks for the first time: most servers are never asked.
+ */
+export function reflectionDoors(services: readonly DescService[]): GrpcDoor[] {
+  let doors: ReadonlyMap<string, GrpcDoor> | undefined;
+  const doorOf = (path: string): GrpcDoor => {
+    doors ??= new Map(openReflection(services).map((door) => [methodOf(door).path, door]));
+    return doors.get(path) as GrpcDoor;
+  };
+  return versions.map((version) => {
+    const path = `/${version}/${method}`;
+    const definition: Method = {
+      path,
+      requestStream: true,
+      responseStream: true,
+      requestDeserialize: (bytes) => methodOf(doorOf(path)).requestDeserialize(bytes),
+      requestSerialize: (request) => methodOf(doorOf(path)).requestSerialize(request),
+      responseDeserialize: (bytes) => methodOf(doorOf(path)).responseDeserialize(bytes),
+      responseSerialize: (response) => methodOf(doorOf(path)).responseSerialize(response),
+    };
+    const handle = (call: unknown) => handlerOf(doorOf(path))(call);
+    return {
+      definition: { [method]: definition },
+      implementation: { [method]: handle as unknown as UntypedHandleCall },
+    };
+  });
+}
+
+const methodOf = ({ definition }: GrpcDoor) => definition[method] as unknown as Method;
+const handlerOf = ({ implementation }: GrpcDoor) =>
+  implementation[method] as unknown as (call: unknown) => void;
+
+function openReflection(services: readonly DescService[]): GrpcDoor[] {
+  const { ReflectionService: Reflection } = require('@grpc/reflection') as Library;
   const files = new Map<string, Buffer>();
   for (const { file } of services) collect(file, files);
   const definition = { castellan: { fileDescriptorProtos: [...files.values()] } };
@@ -19,8 +60,6 @@ export async function reflectionDoors(services: readonly DescService[]): Promise
   });
   return doors;
 }
-
-type ReflectionPackage = ConstructorParameters<typeof ReflectionService>[0];
 
 function collect(file: DescFile, into: Map<string, Buffer>): void {
   const name = file.proto.name ?? file.name;

@@ -12,6 +12,7 @@ import type { Logger } from '../../base/logger.ts';
 import { type Random, ulid } from '../../base/random.ts';
 import { wireErrors } from '../errors.ts';
 import { encodeProblem, problemContentType } from './problem.ts';
+import { lazyCompilers } from './schema-compilers.ts';
 
 export interface HttpLimits {
   readonly bodyBytes: number;
@@ -110,6 +111,7 @@ function fastifyOptions(limits: HttpLimits) {
     return503OnClosing: true,
     http: { maxHeaderSize: limits.headerBytes, ...checkingOften(limits) },
     routerOptions: { caseSensitive: true, ignoreTrailingSlash: false, maxParamLength: 2048 },
+    schemaController: { compilersFactory: lazyCompilers },
     // O09: what a schema does not name is refused, not silently removed.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
   } as const;
