@@ -28,7 +28,8 @@ export async function openApiDocument(routes: readonly DescribedRoute[], version
   });
   // Registered in a plugin, so that the generator sees them.
   await server.register(async (scope) => {
-    for (const route of routes) scope.route({ ...route, schema: structuredClone(route.schema), handler: nothing });
+    for (const route of routes)
+      scope.route({ ...route, schema: structuredClone(route.schema), handler: nothing });
   });
   await server.ready();
   const document = server.swagger();

@@ -55,7 +55,9 @@ function routesOf(tree: string): readonly string[] {
     const [, indent = '', part = '', methods] = found;
     const level = indent.length / 4;
     paths[level] = `${paths[level - 1] ?? ''}${part}`;
-    return (methods ?? '').split(', ').flatMap((method) => (method === '' ? [] : `${method} ${paths[level]}`));
+    return (methods ?? '')
+      .split(', ')
+      .flatMap((method) => (method === '' ? [] : `${method} ${paths[level]}`));
   });
 }
 

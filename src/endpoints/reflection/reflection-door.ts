@@ -2,12 +2,12 @@ import { createRequire } from 'node:module';
 import { type DescFile, type DescService, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import type { MethodDefinition, UntypedHandleCall } from '@grpc/grpc-js';
-import type { ReflectionService } from '@grpc/reflection';
+import type * as reflection from '@grpc/reflection';
 import type { GrpcDoor } from '../../wire/grpc/server.ts';
 
-type Library = typeof import('@grpc/reflection');
+type Library = typeof reflection;
 type Method = MethodDefinition<unknown, unknown>;
-type ReflectionPackage = ConstructorParameters<typeof ReflectionService>[0];
+type ReflectionPackage = ConstructorParameters<typeof reflection.ReflectionService>[0];
 
 const require = createRequire(import.meta.url);
 const method = 'ServerReflectionInfo';

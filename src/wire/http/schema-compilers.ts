@@ -17,7 +17,10 @@ const serializerBuilder = once(() =>
  * Fastify's own compilers, but a schema becomes code when its route is first called. All of them at the start cost more
  * than a fifth of it, and memory for routes that nobody asks for.
  */
-export const lazyCompilers: { readonly buildValidator: BuildValidator; readonly buildSerializer: BuildSerializer } = {
+export const lazyCompilers: {
+  readonly buildValidator: BuildValidator;
+  readonly buildSerializer: BuildSerializer;
+} = {
   buildValidator: (external, options) => {
     const compiler = once(() => validatorBuilder()(external, options));
     const compile = (definition: Parameters<ReturnType<BuildValidator>>[0]) => {
