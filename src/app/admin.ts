@@ -11,6 +11,7 @@ import { PageCursors } from '../operations/page-cursor.ts';
 import type { DirectorySource } from '../operations/policy-directory/index.ts';
 import type { TrafficQuery } from '../operations/ports/index.ts';
 import { nearingEnd } from '../operations/rotation/index.ts';
+import { setCredentials } from '../wire/http/server.ts';
 import { listenOnSocket } from './admin-socket.ts';
 import type { Agents } from './agents.ts';
 import { type Checks, policySettings } from './checks.ts';
@@ -174,11 +175,6 @@ async function backup({ store, paths }: State, operator: Operator): Promise<Back
     remove();
     throw error;
   }
-}
-
-export function setCredentials(server: FastifyInstance, cert: string, key: string): void {
-  const tls = server.server as unknown as { setSecureContext(options: { cert: string; key: string }): void };
-  tls.setSecureContext({ cert, key });
 }
 
 export function portOf(server: FastifyInstance): number {

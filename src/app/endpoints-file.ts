@@ -9,6 +9,8 @@ export interface Endpoints {
   readonly observability: string;
   readonly extAuthz: string;
   readonly extAuthzHttp: string;
+  /** Our trust bundle for others, https. */
+  readonly bundle?: string;
   /** The socket for workloads, when an agent runs beside the server. */
   readonly workloadApi?: string;
 }

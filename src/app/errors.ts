@@ -11,6 +11,16 @@ export const appErrors = defineErrors({
     message: 'the state directory was never finished: its first initialisation was interrupted',
     next: 'run castellan init (or up) again: nothing that is there has been used',
   },
+  BUNDLE_READER_TWICE: {
+    kind: 'invalid',
+    message: 'two readers of the bundle have one name',
+    next: 'give each of bundleEndpoint.readers a name of its own, best its trust domain',
+  },
+  BUNDLE_READER_TOKEN_WEAK: {
+    kind: 'invalid',
+    message: 'the secret of a reader of the bundle does not do',
+    next: 'use at least 22 letters, digits, - and _, for instance of openssl rand -hex 16',
+  },
   SOCKET_PATH_TOO_LONG: {
     kind: 'invalid',
     message: 'the path of a Unix socket is longer than 107 bytes',

@@ -23,6 +23,7 @@ export async function followRotation(
   stack.use(recordRotation({ authority, audit: store.audit, clock, random, logger: scoped }));
   rotationWatch.follow(reports);
   stack.use(lookWhenReported(authority, reports, environment));
+  stack.use(lookWhenReported(authority, state.bundleReaders, environment));
   stack.use(sayWhatEnds(authority, environment));
   stack.use(writeListsOf(authority, join(paths.directory, 'revocation-lists.pem'), environment));
   stack.use(
@@ -56,7 +57,7 @@ function sayWhatEnds(authority: Authority, { clock, logger }: Environment): Disp
 
 function lookWhenReported(
   authority: Authority,
-  reports: Pick<AgentReports, 'watch'>,
+  reports: { watch(listener: () => void): Disposable },
   { clock }: Environment,
 ): Disposable {
   let timer: Disposable | undefined;

@@ -10,6 +10,7 @@ import type { Store } from '../operations/ports/index.ts';
 import type { GrpcLimits } from '../wire/grpc/limits.ts';
 import { openAdminDoors, portOf } from './admin.ts';
 import { type Agents, openAgents } from './agents.ts';
+import { openBundleEndpoint } from './bundle-endpoint.ts';
 import { type CheckDoors, openCheckDoors } from './check-doors.ts';
 import { type Checks, openChecks } from './checks.ts';
 import { type CsrListeners, openCsrListeners } from './csr-listeners.ts';
@@ -197,6 +198,7 @@ async function openDoors(
   stack.defer(() => admin.close());
   const observability = await openObservability(core, settings, environment);
   stack.defer(() => observability.close());
+  const bundle = await openBundleEndpoint({ settings, environment, state, serving }, stack);
   stack.use(followHealth(csr.health, readiness, environment.clock));
   const { csrAddress, adminAddress, observabilityAddress } = settings;
   const plaintext = csr.plaintextPort;
@@ -208,6 +210,7 @@ async function openDoors(
       admin: hostPort(adminAddress, admin.port),
       adminSocket: `unix:${admin.socket}`,
       observability: hostPort(observabilityAddress, portOf(observability)),
+      ...(bundle === undefined ? {} : { bundle: hostPort(settings.bundleEndpoint.address, portOf(bundle)) }),
       ...doors.addresses,
     },
   };

@@ -12,6 +12,8 @@ export interface StatePaths {
   readonly viewerToken: string;
   readonly adminSocket: string;
   readonly endpoints: string;
+  /** What named readers of the bundle hold. */
+  readonly bundleReaders: string;
   /** There while a first start is under way: what lies beside it has never been used. */
   readonly initialising: string;
 }
@@ -26,6 +28,7 @@ export function statePaths(settings: Settings): StatePaths {
     viewerToken: join(directory, 'viewer-token'),
     adminSocket: settings.adminSocket ?? join(directory, 'run', 'admin.sock'),
     endpoints: join(directory, 'endpoints.json'),
+    bundleReaders: join(directory, 'bundle-readers.json'),
     initialising: join(directory, 'initialising'),
   };
 }

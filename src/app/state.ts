@@ -11,10 +11,12 @@ import { type Duration, minutes } from '../base/duration.ts';
 import { Checkpointer, ed25519Verifier } from '../operations/audit/index.ts';
 import { ClockGuard } from '../operations/clock-guard.ts';
 import { EpochSerials } from '../operations/epoch-serials.ts';
+import type { BundleReaders } from '../operations/federation/index.ts';
 import type { AuditReport, Store } from '../operations/ports/index.ts';
 import { RotationWatch } from '../operations/rotation/index.ts';
 import type { Signer } from '../x509/index.ts';
 import { authoritySettings, keyProtection } from './authority-settings.ts';
+import { openBundleReaders } from './bundle-readers.ts';
 import type { Environment } from './environment.ts';
 import { appErrors } from './errors.ts';
 import type { Settings } from './settings/index.ts';
@@ -26,6 +28,8 @@ export interface State {
   readonly store: Store;
   readonly authority: Authority;
   readonly rotationWatch: RotationWatch;
+  /** Readers of other trust domains that rotations wait for. */
+  readonly bundleReaders: BundleReaders;
   readonly clockGuard: ClockGuard;
   readonly checkpointer: Checkpointer;
   readonly verifyAudit: () => Promise<AuditReport>;
@@ -58,7 +62,12 @@ export async function openState(
       limits: { maxQueued: settings.limits.maxQueuedIssuances, decisions: settings.decisions.ring },
     }),
   );
-  const { authority, rotationWatch } = await openSigning({ settings, environment, files, store }, stack);
+  const bundleReaders = await openBundleReaders(settings, paths.bundleReaders, environment);
+  stack.defer(() => bundleReaders.flush());
+  const { authority, rotationWatch } = await openSigning(
+    { settings, environment, files, store, bundleReaders },
+    stack,
+  );
   const clockGuard = new ClockGuard(clock, await store.issuances.newestIssuedAt());
   const checkpointer = new Checkpointer({
     clock,
@@ -78,6 +87,7 @@ export async function openState(
     store,
     authority,
     rotationWatch,
+    bundleReaders,
     clockGuard,
     checkpointer,
     verifyAudit: async () => store.audit.verify(await checkpoints()),
@@ -87,7 +97,7 @@ export async function openState(
 }
 
 async function openSigning(
-  { settings, environment, files, store }: SigningParts,
+  { settings, environment, files, store, bundleReaders }: SigningParts,
   stack: AsyncDisposableStack,
 ): Promise<Pick<State, 'authority' | 'rotationWatch'>> {
   const { clock, random, logger } = environment;
@@ -95,6 +105,7 @@ async function openSigning(
     trustDomain: settings.trustDomain,
     issuances: store.issuances,
     nodes: store.nodes,
+    federated: bundleReaders,
     clock,
     remember: rememberRecords(settings),
   });
@@ -109,6 +120,7 @@ interface SigningParts {
   readonly environment: Environment;
   readonly files: AuthorityFiles;
   readonly store: Store;
+  readonly bundleReaders: BundleReaders;
 }
 
 /** A minute, less where certificates live shortly. */

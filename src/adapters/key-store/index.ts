@@ -9,3 +9,4 @@ export {
   isAuthorityDirectoryFree,
   openAuthorityDirectory,
 } from './state-directory.ts';
+export { textFile } from './text-file.ts';

@@ -1,17 +1,16 @@
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { authorityErrors, type JournalStore } from '../../authority/index.ts';
-import { removeLeftovers, syncDirectory, writeDurably } from './durable-write.ts';
+import { removeLeftovers, syncDirectory } from './durable-write.ts';
 import { FileKeyStore, type KeyProtection } from './file-key-store.ts';
-import { checkDirectory, effectiveUid, readGuarded } from './guarded-read.ts';
+import { checkDirectory, effectiveUid } from './guarded-read.ts';
+import { textFile } from './text-file.ts';
 
 /** The ports of an authority on disk: `<directory>/journal.json` and `<directory>/<name>.key`. */
 export interface AuthorityFiles {
   readonly keys: FileKeyStore;
   readonly journal: JournalStore;
 }
-
-const maxJournalBytes = 4 * 1024 * 1024;
 
 /**
  * Makes the directory of a new authority. `fill` works in a directory beside it that takes the name at the end: a
@@ -71,17 +70,7 @@ export async function isAuthorityDirectoryFree(directory: string): Promise<boole
 function filesIn(directory: string, protection: KeyProtection): AuthorityFiles {
   return {
     keys: new FileKeyStore(directory, protection),
-    journal: journalIn(join(directory, 'journal.json')),
-  };
-}
-
-function journalIn(path: string): JournalStore {
-  return {
-    async read() {
-      const content = await readGuarded(path, { maxBytes: maxJournalBytes, uid: effectiveUid() });
-      return content?.toString('utf8');
-    },
-    write: (text) => writeDurably(path, text, { exclusive: false }),
+    journal: textFile(join(directory, 'journal.json')),
   };
 }
 

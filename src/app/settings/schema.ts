@@ -5,6 +5,7 @@ import { agents } from './schema-agents.ts';
 import { audit, authority, limits, logging, retention, serving } from './schema-authority.ts';
 import { audiences, issuer, outbound, tokenReview, xfcc } from './schema-callers.ts';
 import { decisions, policy, proxy } from './schema-checks.ts';
+import { bundleEndpoint } from './schema-federation.ts';
 
 /**
  * Every setting of the server. Each has a default, so that an empty file is a whole configuration.
@@ -77,6 +78,7 @@ const schema = z.strictObject({
       'Accounts of node proxies (`namespace/account`) that may ask for the identities on their node.',
     ),
   agents: agents.prefault({}),
+  bundleEndpoint: bundleEndpoint.prefault({}),
   outbound: outbound.prefault({}),
   proxies: z
     .array(proxy)

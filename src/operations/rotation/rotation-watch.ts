@@ -1,4 +1,4 @@
-import type { RotationObserver } from '../../authority/index.ts';
+import type { BundleReader, RotationObserver } from '../../authority/index.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Duration } from '../../base/duration.ts';
 import type { AgentReports } from '../agents/index.ts';
@@ -7,7 +7,9 @@ import type { IssuanceStore, LivingIdentity, LivingQuery, NodeStore } from '../p
 export interface RotationWatchParts {
   readonly trustDomain: string;
   readonly issuances: Pick<IssuanceStore, 'listLiving'>;
-  readonly nodes: Pick<NodeStore, 'find'>;
+  readonly nodes: Pick<NodeStore, 'find' | 'list'>;
+  /** Named readers of other trust domains; absent: there are none. */
+  readonly federated?: { list(): readonly BundleReader[] };
   readonly clock: Clock;
   /** How long what was read from the records is taken as it was: they are large, and change slowly in what counts. */
   readonly remember: Duration;
@@ -28,10 +30,10 @@ export class RotationWatch implements RotationObserver {
     this.#reports = reports;
   }
 
-  async readers() {
-    const { trustDomain, nodes, clock } = this.#parts;
+  async readers(): Promise<readonly BundleReader[]> {
+    const { trustDomain, nodes, clock, federated } = this.#parts;
     const now = clock.now();
-    return (this.#reports?.list() ?? []).map(({ id, isConnected, lastSeenAt, bundles }) => {
+    const agents = this.#agents().map(({ id, isConnected, lastSeenAt, bundles }) => {
       const held = bundles.find((bundle) => bundle.trustDomain === trustDomain);
       const reportedAt = isConnected ? now : lastSeenAt;
       const credentialEnds = nodes.find(id)?.notAfter;
@@ -47,6 +49,16 @@ export class RotationWatch implements RotationObserver {
           : { silentAfter: Math.max(0, credentialEnds - reportedAt) as Duration }),
       };
     });
+    return [...agents, ...(federated?.list() ?? [])];
+  }
+
+  /** Before anybody can have reported, what was written down of them: a start must not pass over who blocks. */
+  #agents() {
+    if (this.#reports !== undefined) return this.#reports.list();
+    return this.#parts.nodes
+      .list()
+      .filter(({ state }) => state === 'attested')
+      .map(({ id, lastSeenAt, bundles }) => ({ id, isConnected: false, lastSeenAt, bundles }));
   }
 
   /** Agents report for themselves, and our own serving certificate believes nobody. */

@@ -180,3 +180,20 @@ describe('what nears its end', () => {
     expect(later[1]).toMatchObject({ role: 'intermediate', code: 'AUTHORITY_ENDED' });
   });
 });
+
+describe('what a rotation knows of agents', () => {
+  it('is what was written down of them, before one of them can have reported after a start', async () => {
+    const { watch, store, clock } = await world();
+    const at = clock.now();
+    const record = issuanceRecord('ab'.repeat(20), { spiffeId: agent, issuedAt: at });
+    const node = { id: agent, method: 'join_token', selectors: [], agentVersion: '1' };
+    await store.nodes.admit(record, node, [auditEvent()]);
+    const bundles = [{ trustDomain: 'cluster.local', sequence: 3, since: at }];
+    await store.nodes.note([{ id: agent, lastSeenAt: at, bundles }]);
+    expect(await watch.readers()).toMatchObject([
+      { kind: 'agent', name: agent, sequence: 3n, reportedAt: at },
+    ]);
+    watch.follow({ list: () => [] });
+    expect(await watch.readers()).toEqual([]);
+  });
+});

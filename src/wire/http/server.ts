@@ -11,6 +11,7 @@ import { baseErrors, type CastellanError, isCastellanError } from '../../base/er
 import type { Logger } from '../../base/logger.ts';
 import { type Random, ulid } from '../../base/random.ts';
 import { wireErrors } from '../errors.ts';
+import { tlsCiphers } from '../tls/ciphers.ts';
 import { encodeProblem, problemContentType } from './problem.ts';
 import { lazyCompilers } from './schema-compilers.ts';
 
@@ -95,6 +96,12 @@ export async function httpServer(options: HttpServerOptions): Promise<FastifyIns
   return server;
 }
 
+/** New handshakes use these; open connections keep theirs (N15). */
+export function setCredentials(server: FastifyInstance, chainPem: string, privateKeyPem: string): void {
+  const tls = server.server as unknown as { setSecureContext(options: object): void };
+  tls.setSecureContext({ cert: chainPem, key: privateKeyPem, ciphers: tlsCiphers, minVersion: 'TLSv1.2' });
+}
+
 function fastifyOptions(limits: HttpLimits) {
   return {
     logger: false,
@@ -129,6 +136,7 @@ function tlsOptions(options: HttpServerOptions) {
       cert: options.credentials.chainPem,
       key: options.credentials.privateKeyPem,
       minVersion: 'TLSv1.2',
+      ciphers: tlsCiphers,
       handshakeTimeout: 5_000,
       maxHeaderSize: options.limits?.headerBytes ?? defaultHttpLimits.headerBytes,
       ...checkingOften({ ...defaultHttpLimits, ...options.limits }),

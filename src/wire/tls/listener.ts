@@ -5,6 +5,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { ConnectionFacts, ConnectionPeer } from '../grpc/connections.ts';
 import { Admission, type AdmissionLimits, defaultAdmissionLimits } from './admission.ts';
 import { bind } from './bind.ts';
+import { tlsCiphers } from './ciphers.ts';
 import { isLoopback, plainAddress } from './loopback.ts';
 import { presentedChain } from './peer-chain.ts';
 
@@ -42,25 +43,12 @@ export interface TlsListener {
   close(): void;
 }
 
-/** AEAD with forward secrecy only; TLS 1.3 suites are OpenSSL's own three. */
-const ciphers = [
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_AES_128_GCM_SHA256',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-].join(':');
-
 const secureContext = (credentials: ServingCredentials) => ({
   cert: credentials.chainPem,
   key: credentials.privateKeyPem,
   // No roots: OpenSSL's own opinion of a client certificate is never asked.
   ca: [],
-  ciphers,
+  ciphers: tlsCiphers,
   minVersion: 'TLSv1.2' as const,
   honorCipherOrder: true,
   // M14: no tickets, so that a resumed session cannot outlive a bundle change. N12: no renegotiation.
