@@ -1,6 +1,5 @@
 import { hours, minutes, seconds } from '../base/duration.ts';
 import type { TrustDomain } from '../spiffe/index.ts';
-import { Alarms } from './alarms.ts';
 import type { AuthorityEntry } from './authority-entry.ts';
 import type { RevocationList } from './crl-keeper.ts';
 import { authorityErrors } from './errors.ts';
@@ -14,20 +13,15 @@ import {
   withPublished,
 } from './journal.ts';
 import { JournalKeeper } from './journal-keeper.ts';
+import { JournaledSource } from './journaled-source.ts';
 import { activeJwtSlot, type JwtAuthority, type JwtSettings, openJwtSlot } from './jwt-authority.ts';
 import { Listeners } from './listeners.ts';
 import { type PluggedMaterial, parsePluggedMaterial } from './plugged-material.ts';
 import type { AuthorityPorts, PluggedFilesSource } from './ports.ts';
-import type { RotationRules, RotationState } from './rotation/model.ts';
+import type { RotationRules } from './rotation/model.ts';
 import { nextLookAt } from './rotation/next-look.ts';
 import { type RotationEvent, Rotator } from './rotator.ts';
-import {
-  type Alarm,
-  makeSigningState,
-  type SigningSource,
-  type SigningState,
-  type StateChange,
-} from './signing-state.ts';
+import { makeSigningState, type SigningState } from './signing-state.ts';
 import { authorityId } from './slot.ts';
 
 const forgetAfter = minutes(10);
@@ -43,48 +37,40 @@ export interface PluggedOptions {
   readonly rules: RotationRules;
 }
 
+/** The material in force: the rotator publishes its roots. */
+interface Held {
+  material: PluggedMaterial;
+}
+
+interface Opened {
+  readonly keeper: JournalKeeper;
+  readonly held: Held;
+  readonly jwt: JwtAuthority;
+  readonly rotator: Rotator;
+  readonly events: Listeners<RotationEvent>;
+}
+
 /** Plugged-in material while it runs: a good change is taken up, a bad one leaves the last good in place (R3). */
-export class PluggedSource implements SigningSource {
+export class PluggedSource extends JournaledSource {
   readonly kind = 'plugged';
-  readonly #ports: AuthorityPorts;
   readonly #options: PluggedOptions;
   readonly #keeper: JournalKeeper;
-  readonly #alarms: Alarms;
-  readonly #listeners: Listeners<StateChange>;
   readonly #watch: Disposable;
-  readonly #rotator: Rotator;
-  readonly #events: Listeners<RotationEvent>;
-  #queue: Promise<unknown> = Promise.resolve();
   #timer: Disposable | undefined;
   #nextLook = 0;
   #jwt: JwtAuthority;
-  #material: PluggedMaterial;
+  readonly #held: Held;
   #state: SigningState;
   #running: Promise<void> | undefined;
   #again = false;
   #closed = false;
 
-  private constructor(
-    ports: AuthorityPorts,
-    options: PluggedOptions,
-    opened: { keeper: JournalKeeper; material: PluggedMaterial; jwt: JwtAuthority },
-  ) {
-    this.#ports = ports;
+  private constructor(ports: AuthorityPorts, options: PluggedOptions, opened: Opened) {
+    super({ ports, ...opened });
     this.#options = options;
     this.#keeper = opened.keeper;
-    this.#material = opened.material;
+    this.#held = opened.held;
     this.#jwt = opened.jwt;
-    this.#events = new Listeners(ports.logger);
-    this.#rotator = new Rotator({
-      ports,
-      keeper: opened.keeper,
-      rules: options.rules,
-      jwt: options.jwt,
-      foreignRoots: () => this.#material.roots,
-      tell: (event) => this.#events.tell(event),
-    });
-    this.#alarms = new Alarms(ports.clock, ports.logger);
-    this.#listeners = new Listeners(ports.logger);
     this.#state = this.#makeState();
     this.#watch = options.files.watch(() => void this.checkNow());
   }
@@ -102,13 +88,21 @@ export class PluggedSource implements SigningSource {
           sequence: (before.sequence + 1n).toString(),
         },
       );
-    const foreignRoots = () => material.roots;
+    const held: Held = { material };
     const { rules, jwt } = options;
-    const rotator = new Rotator({ ports, keeper, rules, jwt, foreignRoots, tell: () => undefined });
+    const events = new Listeners<RotationEvent>(ports.logger);
+    const rotator = new Rotator({
+      ports,
+      keeper,
+      rules,
+      jwt,
+      foreignRoots: () => held.material.roots,
+      tell: (event) => events.tell(event),
+    });
     await rotator.removeUnfinished();
     await rotator.makeActive('jwt');
     await keeper.commit(withMaterial(keeper.current, material, ports.clock.now()));
-    const opened = { keeper, material, jwt: await openActiveJwt(ports, keeper.current) };
+    const opened = { keeper, held, rotator, events, jwt: await openActiveJwt(ports, keeper.current) };
     const source = new PluggedSource(ports, options, opened);
     await source.checkNow();
     return source;
@@ -118,18 +112,10 @@ export class PluggedSource implements SigningSource {
     return this.#state;
   }
 
-  alarms(): readonly Alarm[] {
-    return this.#alarms.list();
-  }
-
-  onChange(listener: (change: StateChange) => void): Disposable {
-    return this.#listeners.add(listener);
-  }
-
   /** Reads the directory again. A change during a reading is read after it; who asks waits for both. */
   checkNow(): Promise<void> {
     if (this.#running !== undefined) this.#again = true;
-    this.#running ??= this.#alone(() => this.#readUntilCurrent()).finally(() => {
+    this.#running ??= this.alone(() => this.#readUntilCurrent()).finally(() => {
       this.#running = undefined;
       this.#arm();
     });
@@ -140,26 +126,7 @@ export class PluggedSource implements SigningSource {
     this.#closed = true;
     this.#watch[Symbol.dispose]();
     this.#timer?.[Symbol.dispose]();
-    await this.#queue;
-  }
-
-  onRotation(listener: (event: RotationEvent) => void): Disposable {
-    return this.#events.add(listener);
-  }
-
-  /** Changes the journal while nobody else does, then takes up what came of it. */
-  async operate<T>(work: (rotator: Rotator) => Promise<T>): Promise<T> {
-    try {
-      return await this.#alone(async () => {
-        try {
-          return await work(this.#rotator);
-        } finally {
-          await this.#takeUp();
-        }
-      });
-    } finally {
-      await this.checkNow();
-    }
+    await this.idle();
   }
 
   /** The lists are the operator's: who plugs in a CA revokes with it. Our own deny list works all the same. */
@@ -173,50 +140,31 @@ export class PluggedSource implements SigningSource {
 
   async setRevokedLeaves(): Promise<void> {}
 
-  inspect<T>(work: (rotator: Rotator) => Promise<T>): Promise<T> {
-    return this.#alone(() => work(this.#rotator));
-  }
-
-  rotationState(): RotationState {
-    return this.#rotator.state();
-  }
-
-  #alone<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(work);
-    this.#queue = result.catch(() => undefined);
-    return result;
-  }
-
   #arm(): void {
     this.#timer?.[Symbol.dispose]();
     if (this.#closed) return;
-    const wait = Math.max(this.#nextLook - this.#ports.clock.now(), seconds(1));
-    this.#timer = this.#ports.clock.schedule(Math.min(lookEvery, wait), () => void this.checkNow());
+    const wait = Math.max(this.#nextLook - this.ports.clock.now(), seconds(1));
+    this.#timer = this.ports.clock.schedule(Math.min(lookEvery, wait), () => void this.checkNow());
   }
 
   async #rotateKeys(): Promise<void> {
     try {
-      await this.#rotator.removeUnfinished();
-      try {
-        await this.#rotator.run();
-      } finally {
-        await this.#takeUp();
-      }
-      this.#nextLook = nextLookAt(await this.#rotator.view());
-      this.#alarms.clear(rotation);
+      await this.rotate();
+      this.#nextLook = nextLookAt(await this.rotator.view());
+      this.troubles.clear(rotation);
     } catch (error) {
-      this.#nextLook = this.#ports.clock.now() + minutes(1);
-      this.#alarms.raise(rotation, error);
+      this.#nextLook = this.ports.clock.now() + minutes(1);
+      this.troubles.raise(rotation, error);
     }
   }
 
-  async #takeUp(): Promise<void> {
+  protected async takeUp(): Promise<void> {
     const { current } = this.#keeper;
     if (this.#state.journal === current) return;
-    this.#jwt = await openActiveJwt(this.#ports, current, this.#jwt);
+    this.#jwt = await openActiveJwt(this.ports, current, this.#jwt);
     const before = this.#state;
     this.#state = this.#makeState();
-    this.#listeners.tell({ before, after: this.#state });
+    this.tell({ before, after: this.#state });
   }
 
   async #readUntilCurrent(): Promise<void> {
@@ -230,32 +178,32 @@ export class PluggedSource implements SigningSource {
   async #readOnce(): Promise<void> {
     if (this.#closed) return;
     try {
-      const now = this.#ports.clock.now();
+      const now = this.ports.clock.now();
       const material = parsePluggedMaterial(await this.#options.files.read(), now);
-      if (!isSameMaterial(material, this.#material)) await this.#take(material, now);
-      this.#alarms.clear(reading);
+      if (!isSameMaterial(material, this.#held.material)) await this.#take(material, now);
+      this.troubles.clear(reading);
     } catch (error) {
-      this.#alarms.raise(reading, error);
+      this.troubles.raise(reading, error);
     }
   }
 
   async #take(material: PluggedMaterial, now: number): Promise<void> {
-    if (compareRoots(this.#material.roots, material.roots) === 'swapped')
+    if (compareRoots(this.#held.material.roots, material.roots) === 'swapped')
       throw authorityErrors.CACERTS_ROOTS_SWAPPED();
     await this.#keeper.commit(withMaterial(this.#keeper.current, material, now));
-    for (const warning of material.warnings) this.#ports.logger.warn(warning);
-    this.#material = material;
+    for (const warning of material.warnings) this.ports.logger.warn(warning);
+    this.#held.material = material;
     const before = this.#state;
     this.#state = this.#makeState();
-    this.#ports.logger.info('changed CA material was taken up', {
+    this.ports.logger.info('changed CA material was taken up', {
       authorityId: this.#state.issuerId,
       sequence: this.#state.bundle.sequence.toString(),
     });
-    this.#listeners.tell({ before, after: this.#state });
+    this.tell({ before, after: this.#state });
   }
 
   #makeState(): SigningState {
-    const { issuer, signsUntil, chain, crls, roots } = this.#material;
+    const { issuer, signsUntil, chain, crls, roots } = this.#held.material;
     const { current } = this.#keeper;
     return makeSigningState({
       trustDomain: this.#options.trustDomain,
@@ -268,7 +216,7 @@ export class PluggedSource implements SigningSource {
       refreshHintSeconds: Math.floor(this.#options.rules.refreshHint / 1000),
       crls,
       jwt: this.#jwt,
-      authorities: entriesOf(this.#material, current),
+      authorities: entriesOf(this.#held.material, current),
     });
   }
 }

@@ -2,29 +2,23 @@ import { type Duration, minutes, seconds } from '../base/duration.ts';
 import { isCastellanError } from '../base/errors.ts';
 import type { TrustDomain } from '../spiffe/index.ts';
 import { type Certificate, type Issuer, isSignedBy } from '../x509/index.ts';
-import { Alarms } from './alarms.ts';
 import { entryOf } from './authority-entry.ts';
 import { CrlKeeper, type RevocationList, type RevokedLeaf } from './crl-keeper.ts';
 import { authorityErrors } from './errors.ts';
 import { filledSlots, type Journal, withPublished } from './journal.ts';
 import { JournalKeeper } from './journal-keeper.ts';
+import { JournaledSource } from './journaled-source.ts';
 import { activeJwtSlot, type JwtAuthority, type JwtSettings, openJwtSlot } from './jwt-authority.ts';
 import { issuerRenewalDueAt } from './lifetime.ts';
 import { Listeners } from './listeners.ts';
 import { activeSlot, openSlot } from './open-slot.ts';
 import type { AuthorityPorts } from './ports.ts';
-import type { RotationRules, RotationState } from './rotation/model.ts';
+import type { RotationRules } from './rotation/model.ts';
 import { nextLookAt } from './rotation/next-look.ts';
 import { pruned, withOrder } from './rotation/transitions.ts';
 import { type RotationEvent, Rotator } from './rotator.ts';
 import type { SelfManagedSettings } from './self-managed-settings.ts';
-import {
-  type Alarm,
-  makeSigningState,
-  type SigningSource,
-  type SigningState,
-  type StateChange,
-} from './signing-state.ts';
+import { makeSigningState, type SigningState } from './signing-state.ts';
 import type { FilledSlot } from './slot.ts';
 
 const firstRetry = minutes(1);
@@ -45,20 +39,14 @@ interface Signing {
 }
 
 /** The self-managed hierarchy while it runs: it does what the rotation machine says, and signs with what is active. */
-export class SelfManagedSource implements SigningSource {
+export class SelfManagedSource extends JournaledSource {
   readonly kind = 'self-managed';
-  readonly #ports: AuthorityPorts;
   readonly #options: SelfManagedOptions;
   readonly #keeper: JournalKeeper;
-  readonly #rotator: Rotator;
-  readonly #alarms: Alarms;
-  readonly #listeners: Listeners<StateChange>;
-  readonly #events: Listeners<RotationEvent>;
   readonly #crls: CrlKeeper;
   #signing: Signing;
   #state: SigningState;
   #timer: Disposable | undefined;
-  #queue: Promise<unknown> = Promise.resolve();
   #running: Promise<void> | undefined;
   #nextLook = 0;
   #failures = 0;
@@ -69,14 +57,10 @@ export class SelfManagedSource implements SigningSource {
     options: SelfManagedOptions,
     opened: { keeper: JournalKeeper; rotator: Rotator; signing: Signing; events: Listeners<RotationEvent> },
   ) {
-    this.#ports = ports;
+    super({ ports, ...opened });
     this.#options = options;
     this.#keeper = opened.keeper;
-    this.#rotator = opened.rotator;
-    this.#events = opened.events;
     this.#signing = opened.signing;
-    this.#alarms = new Alarms(ports.clock, ports.logger);
-    this.#listeners = new Listeners(ports.logger);
     this.#crls = new CrlKeeper(ports, opened.keeper, options.rules.leafLifetime);
     this.#state = this.#makeState();
   }
@@ -107,46 +91,19 @@ export class SelfManagedSource implements SigningSource {
     return this.#state;
   }
 
-  alarms(): readonly Alarm[] {
-    return this.#alarms.list();
-  }
-
-  onChange(listener: (change: StateChange) => void): Disposable {
-    return this.#listeners.add(listener);
-  }
-
-  onRotation(listener: (event: RotationEvent) => void): Disposable {
-    return this.#events.add(listener);
-  }
-
   /** One check at a time: whoever asks during one waits for it. */
   checkNow(): Promise<void> {
-    this.#running ??= this.#alone(() => this.#check()).finally(() => {
+    this.#running ??= this.alone(() => this.#check()).finally(() => {
       this.#running = undefined;
       this.#arm();
     });
     return this.#running;
   }
 
-  /** Changes the journal while nobody else does, then takes up what came of it. */
-  async operate<T>(work: (rotator: Rotator) => Promise<T>): Promise<T> {
-    try {
-      return await this.#alone(async () => {
-        try {
-          return await work(this.#rotator);
-        } finally {
-          await this.#takeUp();
-        }
-      });
-    } finally {
-      await this.checkNow();
-    }
-  }
-
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.[Symbol.dispose]();
-    await this.#queue;
+    await this.idle();
   }
 
   revocationLists(): readonly RevocationList[] {
@@ -157,62 +114,43 @@ export class SelfManagedSource implements SigningSource {
     await this.operate(async () => this.#crls.setLeaves(leaves));
   }
 
-  inspect<T>(work: (rotator: Rotator) => Promise<T>): Promise<T> {
-    return this.#alone(() => work(this.#rotator));
-  }
-
-  rotationState(): RotationState {
-    return this.#rotator.state();
-  }
-
-  #alone<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(work);
-    this.#queue = result.catch(() => undefined);
-    return result;
-  }
-
   async #check(): Promise<void> {
     if (this.#closed) return;
     try {
-      await this.#rotator.removeUnfinished();
-      try {
-        await this.#rotator.run();
-      } finally {
-        await this.#takeUp();
-      }
-      this.#nextLook = Math.min(nextLookAt(await this.#rotator.view()), this.#crls.refreshAt);
+      await this.rotate();
+      this.#nextLook = Math.min(nextLookAt(await this.rotator.view()), this.#crls.refreshAt);
       this.#failures = 0;
-      this.#alarms.clear(rotation);
+      this.troubles.clear(rotation);
     } catch (error) {
       this.#failures++;
-      this.#alarms.raise(rotation, error);
+      this.troubles.raise(rotation, error);
     }
   }
 
   /** Signs with what the journal says is active, and tells those who listen, if anything is another than before. */
-  async #takeUp(): Promise<void> {
+  protected async takeUp(): Promise<void> {
     const hasNewLists = await this.#makeLists();
     const { current } = this.#keeper;
     if (this.#state.journal === current && !hasNewLists) return;
-    this.#signing = await openSigning(this.#ports, current, this.#options.settings, this.#signing);
+    this.#signing = await openSigning(this.ports, current, this.#options.settings, this.#signing);
     const before = this.#state;
     this.#state = this.#makeState();
     if (before.issuerId !== this.#state.issuerId)
-      this.#ports.logger.info('another authority signs from now on', {
+      this.ports.logger.info('another authority signs from now on', {
         authorityId: this.#state.issuerId,
         notAfter: new Date(this.#signing.issuer.certificate.notAfter).toISOString(),
       });
-    this.#listeners.tell({ before, after: this.#state });
+    this.tell({ before, after: this.#state });
   }
 
   /** Lists that cannot be made leave the last ones in place: an alarm, not a stop. */
   async #makeLists(): Promise<boolean> {
     try {
       const isNew = await this.#crls.update();
-      this.#alarms.clear(revocationLists);
+      this.troubles.clear(revocationLists);
       return isNew;
     } catch (error) {
-      this.#alarms.raise(revocationLists, error);
+      this.troubles.raise(revocationLists, error);
       return false;
     }
   }
@@ -243,10 +181,10 @@ export class SelfManagedSource implements SigningSource {
     this.#timer?.[Symbol.dispose]();
     if (this.#closed) return;
     const { settings } = this.#options;
-    const untilDue = Math.max(this.#nextLook - this.#ports.clock.now(), seconds(1));
+    const untilDue = Math.max(this.#nextLook - this.ports.clock.now(), seconds(1));
     const wait: Duration | number =
       this.#failures === 0 ? untilDue : firstRetry * 2 ** Math.min(this.#failures - 1, 6);
-    this.#timer = this.#ports.clock.schedule(Math.min(settings.checkEvery, wait), () => void this.checkNow());
+    this.#timer = this.ports.clock.schedule(Math.min(settings.checkEvery, wait), () => void this.checkNow());
   }
 }
 
