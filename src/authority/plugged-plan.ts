@@ -1,5 +1,7 @@
 import type { RotationLineStatus, RotationPhasePlan } from './rotation/describe.ts';
-import type { Blocker, Gate, RotatingKey, RotationObservations } from './rotation/model.ts';
+import { sortReaders } from './rotation/gates.ts';
+import type { Blocker, Gate, RotatingKey } from './rotation/model.ts';
+import type { RotationView } from './rotation/step.ts';
 import type { SigningState } from './signing-state.ts';
 import { authorityId } from './slot.ts';
 
@@ -9,8 +11,7 @@ import { authorityId } from './slot.ts';
  */
 export function describePluggedRoot(
   state: SigningState,
-  observations: RotationObservations,
-  now: number,
+  view: Pick<RotationView, 'observations' | 'now' | 'rules'>,
 ): RotationLineStatus {
   const roots = state.authorities.filter(({ role }) => role === 'root');
   const keys = roots.map(
@@ -38,13 +39,13 @@ export function describePluggedRoot(
       }),
       step('activate', isStaged ? 'next' : 'later', {
         what: 'one leaf lifetime later, replace signing certificate, key and chain by those under the new root',
-        gate: isStaged ? gateOf(state.bundle.sequence, observations, now) : undefined,
+        gate: isStaged ? gateOf(state.bundle.sequence, view) : undefined,
       }),
       step('retire', 'later', {
         what: 'one leaf lifetime later, leave the new root alone in the file with the roots',
       }),
     ],
-    mustAcknowledge: observations.readers,
+    mustAcknowledge: view.observations.readers,
   };
 }
 
@@ -56,8 +57,12 @@ function step(
   return { phase, state, at: undefined, earliestAt: undefined, what, gate };
 }
 
-function gateOf(sequence: bigint, { readers }: RotationObservations, now: number): Gate {
-  const blockers = readers
+function gateOf(
+  sequence: bigint,
+  { observations, now, rules }: Pick<RotationView, 'observations' | 'now' | 'rules'>,
+): Gate {
+  const { counted, silent } = sortReaders(observations.readers, { now, rules });
+  const blockers = counted
     .filter((reader) => reader.sequence < sequence)
     .map(
       ({ kind, name, sequence: held, since }): Blocker => ({
@@ -67,5 +72,5 @@ function gateOf(sequence: bigint, { readers }: RotationObservations, now: number
         since: Math.min(since, now),
       }),
     );
-  return { isOpen: blockers.length === 0, opensAt: undefined, blockers, silent: [] };
+  return { isOpen: blockers.length === 0, opensAt: undefined, blockers, silent };
 }

@@ -65,8 +65,7 @@ export class SourceRotation implements RotationControl {
     return this.#source.inspect(async (rotator) => {
       const view = await rotator.view();
       const lines = view.rules.roles.map((role) => describeLine(role, view));
-      if (this.#source.kind === 'plugged')
-        lines.push(describePluggedRoot(this.#source.current(), view.observations, view.now));
+      if (this.#source.kind === 'plugged') lines.push(describePluggedRoot(this.#source.current(), view));
       const order: readonly AuthorityRole[] = ['root', 'intermediate', 'jwt'];
       return {
         sequence: rotator.keeper.current.bundle.sequence,

@@ -106,9 +106,9 @@ export function retiresAt({ role, key, observations, rules }: Omit<GateInput, 'n
 }
 
 /** Readers that were heard of within a lifetime count; the others have lost their own credential by now. */
-function sortReaders(
+export function sortReaders(
   readers: readonly BundleReader[],
-  { now, rules }: { now: number; rules: RotationRules },
+  { now, rules }: { now: number; rules: Pick<RotationRules, 'leafLifetime'> },
 ): { counted: readonly BundleReader[]; silent: readonly BundleReader[] } {
   const isSilent = ({ reportedAt, silentAfter = rules.leafLifetime }: BundleReader) =>
     now - reportedAt > silentAfter;
