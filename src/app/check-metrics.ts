@@ -1,35 +1,69 @@
 import type { Metrics } from '../adapters/telemetry/index.ts';
 import { type DecidedCheck, isFault, type ProviderOutcome } from '../operations/check-request/index.ts';
 import type { PolicyFeed, RequestKeys } from '../operations/policy-snapshot/index.ts';
+import type { WorkloadFacts } from '../policy/index.ts';
 
-/** No identities and no paths in labels: workloads are what resources name, reasons a closed list. */
-export function countChecks(metrics: Metrics, { question, outcome, durationMs }: DecidedCheck): void {
-  const { decision, request } = outcome;
-  const { rule, wouldHave, reason } = decision;
-  const workload = {
-    destination_workload: request?.destination.name ?? request?.destination.serviceAccount ?? '-',
-    destination_workload_namespace: request?.destination.namespace ?? '-',
-  };
-  const policy = rule === undefined ? '-' : `${rule.policy.namespace}/${rule.policy.name}`;
-  metrics.add('castellan_authz_decisions_total', {
-    decision: decision.outcome,
-    mode: 'enforce',
-    reason,
-    policy,
-    ...workload,
-  });
-  if (wouldHave !== undefined)
-    metrics.add('castellan_authz_decisions_total', {
-      decision: wouldHave.outcome,
-      mode: 'shadow',
-      reason: wouldHave.reason,
-      policy: '-',
-      ...workload,
+type CountedLabels = Readonly<Record<string, string>>;
+
+/** More series than any mesh has workloads and policies; what comes after them is counted under one name. */
+const mostSeries = 20_000;
+const others = '-';
+
+/**
+ * How many decisions of which kind. No identities and no paths in labels: workloads are what resources name, reasons a
+ * closed list. Counted here and told at a scrape: a check waits for it, and the registry's own counters are slow.
+ */
+export class CheckCounts {
+  readonly #metrics: Metrics;
+  readonly #series = new Map<string, { readonly labels: CountedLabels; count: number }>();
+
+  constructor(metrics: Metrics) {
+    this.#metrics = metrics;
+  }
+
+  count({ question, outcome, durationMs }: DecidedCheck): void {
+    const { decision, request } = outcome;
+    const { rule, wouldHave, reason } = decision;
+    const destination = request?.destination;
+    const policy = rule === undefined ? others : `${rule.policy.namespace}/${rule.policy.name}`;
+    this.#add({ decision: decision.outcome, mode: 'enforce', reason, policy }, destination);
+    if (wouldHave !== undefined) {
+      const { outcome: would, reason: because } = wouldHave;
+      this.#add({ decision: would, mode: 'shadow', reason: because, policy: others }, destination);
+    }
+    if (isFault(decision)) this.#metrics.add('castellan_authz_faults_total', { reason });
+    this.#metrics.observe('castellan_authz_decision_duration_seconds', durationMs / 1000, {
+      protocol: question.dialect,
     });
-  if (isFault(decision)) metrics.add('castellan_authz_faults_total', { reason });
-  metrics.observe('castellan_authz_decision_duration_seconds', durationMs / 1000, {
-    protocol: question.dialect,
-  });
+  }
+
+  sample(): Disposable {
+    return this.#metrics.sample((set) => {
+      for (const { labels, count } of this.#series.values())
+        set('castellan_authz_decisions_total', count, labels);
+    });
+  }
+
+  #add(
+    kind: {
+      readonly decision: string;
+      readonly mode: string;
+      readonly reason: string;
+      readonly policy: string;
+    },
+    destination: WorkloadFacts | undefined,
+  ): void {
+    const namespace = destination?.namespace ?? others;
+    const name = destination?.name ?? destination?.serviceAccount ?? others;
+    const key = `${kind.mode} ${kind.reason} ${kind.policy} ${namespace} ${name} ${kind.decision}`;
+    const series = this.#series.get(key);
+    if (series !== undefined) series.count++;
+    else if (this.#series.size >= mostSeries && destination !== undefined) this.#add(kind, undefined);
+    else {
+      const place = { destination_workload: name, destination_workload_namespace: namespace };
+      this.#series.set(key, { labels: { ...kind, ...place }, count: 1 });
+    }
+  }
 }
 
 /** Providers are what MeshConfig names. */

@@ -21,7 +21,7 @@ import {
 } from '../operations/policy-snapshot/index.ts';
 import type { DecisionRing, ResourceReader } from '../operations/ports/index.ts';
 import type { TrafficCounter } from '../operations/traffic/index.ts';
-import { countChecks, countCustom, sampleChecks } from './check-metrics.ts';
+import { CheckCounts, countCustom, sampleChecks } from './check-metrics.ts';
 import type { Environment } from './environment.ts';
 
 /** Everything that deciding needs, wherever it is done: in the server, in a worker of it, at a node. */
@@ -79,6 +79,8 @@ export async function openDeciding(parts: DecidingParts): Promise<Deciding> {
       },
     }),
   );
+  const counts = new CheckCounts(metrics);
+  stack.use(counts.sample());
   const { mayDecide = () => true } = parts;
   const verb = new CheckRequest({
     policy: () => (mayDecide() ? feed.current() : undefined),
@@ -91,7 +93,7 @@ export async function openDeciding(parts: DecidingParts): Promise<Deciding> {
       stopwatch,
       onAsked: (asked) => countCustom(metrics, asked),
     }),
-    observer: observerOf(parts),
+    observer: observerOf(parts, counts),
     clock,
     stopwatch,
     random,
@@ -101,7 +103,10 @@ export async function openDeciding(parts: DecidingParts): Promise<Deciding> {
   return { verb, feed, keys };
 }
 
-function observerOf({ sampleAllows, environment, metrics, ring, traffic }: DecidingParts): DecisionObserver {
+function observerOf(
+  { sampleAllows, environment, ring, traffic }: DecidingParts,
+  counts: CheckCounts,
+): DecisionObserver {
   const recorder = new DecisionRecorder({
     ring,
     logger: environment.logger.scoped('authz.decision'),
@@ -109,7 +114,7 @@ function observerOf({ sampleAllows, environment, metrics, ring, traffic }: Decid
   });
   return {
     decided(check) {
-      countChecks(metrics, check);
+      counts.count(check);
       recorder.decided(check);
       traffic.count(check);
     },

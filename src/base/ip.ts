@@ -68,7 +68,7 @@ export function cidrContains(cidr: Cidr, ip: IpAddress): boolean {
 }
 
 function address(version: 4 | 6, bytes: Uint8Array): IpAddress {
-  return Object.freeze({ version, bytes, text: version === 4 ? bytes.join('.') : formatIpv6(bytes) });
+  return Object.freeze({ version, bytes, text: version === 4 ? formatIpv4(bytes) : formatIpv6(bytes) });
 }
 
 function range(ip: IpAddress, prefixLength: number): Cidr {
@@ -87,15 +87,28 @@ function isMapped(bytes: Uint8Array): boolean {
   return bytes[10] === 0xff && bytes[11] === 0xff;
 }
 
+const dot = 46;
+const zero = 48;
+
 function parseIpv4(text: string): Uint8Array | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4) return undefined;
+  if (text.length < 7 || text.length > 15) return undefined;
   const bytes = new Uint8Array(4);
-  for (const [i, part] of parts.entries()) {
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return undefined;
-    bytes[i] = Number(part);
+  let at = 0;
+  for (let i = 0; i < 4; i++) {
+    if (i > 0 && text.charCodeAt(at++) !== dot) return undefined;
+    const from = at;
+    let value = 0;
+    for (; at < text.length && at - from < 3; at++) {
+      const digit = text.charCodeAt(at) - zero;
+      if (digit < 0 || digit > 9) break;
+      value = value * 10 + digit;
+    }
+    // No octal look-alikes: a zero stands alone.
+    const isPlain = at > from && (at - from === 1 || text.charCodeAt(from) !== zero);
+    if (!isPlain || value > 255) return undefined;
+    bytes[i] = value;
   }
-  return bytes;
+  return at === text.length ? bytes : undefined;
 }
 
 function parseIpv6(text: string): Uint8Array | undefined {
@@ -131,6 +144,10 @@ function parseGroups(text: string, mayEndInIpv4: boolean): number[] | undefined 
     }
   }
   return bytes;
+}
+
+function formatIpv4(bytes: Uint8Array): string {
+  return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
 }
 
 function formatIpv6(bytes: Uint8Array): string {

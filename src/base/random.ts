@@ -8,15 +8,25 @@ const base32 = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
 /** A ULID: 48 bits of time, 80 of randomness, 26 characters, sorts by time. */
 export function ulid(nowMs: number, random: Random): string {
-  let time = '';
+  let tail = '';
+  const bytes = random.bytes(16);
+  for (let i = 0; i < 16; i++) tail += base32.charAt((bytes[i] as number) & 31);
+  return timePart(nowMs) + tail;
+}
+
+/** Many ids are made in one millisecond. */
+let last: { readonly ms: number; readonly text: string } = { ms: -1, text: '' };
+
+function timePart(nowMs: number): string {
+  if (nowMs === last.ms) return last.text;
+  let text = '';
   let rest = nowMs;
   for (let i = 0; i < 10; i++) {
-    time = base32.charAt(rest % 32) + time;
+    text = base32.charAt(rest % 32) + text;
     rest = Math.floor(rest / 32);
   }
-  let tail = '';
-  for (const byte of random.bytes(16)) tail += base32.charAt(byte & 31);
-  return time + tail;
+  last = { ms: nowMs, text };
+  return text;
 }
 
 /** A float in [0, 1) with 32 bits of randomness: for jitter, not for secrets. */

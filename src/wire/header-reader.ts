@@ -3,8 +3,14 @@
 /** More than any proxy forwards; each costs work. */
 export const maxHeaders = 1_000;
 
-const isNameUnit = new Uint8Array(128);
-for (const unit of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz") isNameUnit[unit.charCodeAt(0)] = 1;
+const nameShape = /^[!#$%&'*+\-.^_`|~0-9a-zA-Z]{1,256}$/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const controls = /[\x00-\x08\x0a-\x1f\x7f]/;
+const colon = 58;
+
+/** Names that came before, in lower case: requests bring the same few again and again. */
+const knownNames = new Map<string, string>();
+const mostKnown = 1_000;
 
 export type Lines = Map<string, readonly string[]>;
 
@@ -14,24 +20,25 @@ export class HeaderReader {
   problem: string | undefined;
   #count = 0;
   /** Pseudo headers and Host, which must say what the request line says. */
-  readonly #pseudo = new Map<string, string>();
+  #pseudo: Map<string, string> | undefined;
 
   add(rawName: string, value: string): void {
     if (++this.#count > maxHeaders) this.problem ??= `more than ${maxHeaders} headers`;
     if (this.problem !== undefined) return;
-    const name = rawName.toLowerCase();
-    if (!isValue(value)) this.problem = 'a header value holds a control character';
-    else if (name.startsWith(':')) this.#addPseudo(name, value);
-    else if (!isName(name)) this.problem = 'a header name is not a token';
-    else this.#addLine(name, value);
+    const name = knownNames.get(rawName) ?? readName(rawName);
+    if (controls.test(value)) this.problem = 'a header value holds a control character';
+    else if (name !== undefined) this.#addLine(name, value);
+    else if (rawName.charCodeAt(0) === colon) this.#addPseudo(rawName.toLowerCase(), value);
+    else this.problem = 'a header name is not a token';
   }
 
   /** The pseudo header's value; `host` stands for `:authority` where both are one. */
   pseudo(name: string): string | undefined {
-    return this.#pseudo.get(name);
+    return this.#pseudo?.get(name);
   }
 
   #addPseudo(name: string, value: string): void {
+    this.#pseudo ??= new Map();
     if (this.#pseudo.has(name)) this.problem = `the pseudo header ${name} comes twice`;
     this.#pseudo.set(name, value);
   }
@@ -44,19 +51,15 @@ export class HeaderReader {
   }
 }
 
-function isName(name: string): boolean {
-  if (name.length === 0 || name.length > 256) return false;
-  for (let i = 0; i < name.length; i++) {
-    const unit = name.charCodeAt(i);
-    if (unit >= 128 || isNameUnit[unit] === 0) return false;
-  }
-  return true;
+/** In lower case; undefined when it is none. */
+function readName(rawName: string): string | undefined {
+  if (!nameShape.test(rawName)) return undefined;
+  const name = rawName.toLowerCase();
+  // A copy of its own: a name cut out of a message would keep that message.
+  if (knownNames.size < mostKnown && name.length <= 64) knownNames.set(owned(rawName), owned(name));
+  return name;
 }
 
-function isValue(value: string): boolean {
-  for (let i = 0; i < value.length; i++) {
-    const unit = value.charCodeAt(i);
-    if ((unit < 32 && unit !== 9) || unit === 127) return false;
-  }
-  return true;
+function owned(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
 }

@@ -3,13 +3,14 @@ import {
   Counter,
   collectDefaultMetrics,
   Gauge,
-  Histogram,
+  type Metric,
   type MetricObject,
   Registry,
 } from 'prom-client';
 import { type CitadelName, citadelSpecs } from './citadel-names.ts';
 import type { Attestor, CsrReason } from './metric-labels.ts';
 import { type MetricName, type MetricSpec, metricSpecs } from './metric-names.ts';
+import { TimeHistogram } from './time-histogram.ts';
 
 export interface CsrOutcome {
   readonly result: 'success' | 'denied' | 'error';
@@ -40,7 +41,7 @@ export type GaugeSetter = (
 /** Snapshots of other processes, one each. */
 export type MemberSource = () => Promise<readonly (readonly object[])[]>;
 
-type AnyMetric = Counter | Gauge | Histogram;
+type AnyMetric = Counter | Gauge | TimeHistogram;
 
 /** The registry of one process and the few verbs that write to it. */
 export class Metrics {
@@ -65,7 +66,11 @@ export class Metrics {
     const common = { name, help: spec.help, labelNames: [...spec.labels], registers: [this.#registry] };
     if (spec.type === 'counter') return new Counter(common);
     if (spec.type === 'gauge') return new Gauge(common);
-    return new Histogram({ ...common, buckets: [...(spec.buckets ?? [])] });
+    const { labels, help, buckets = [] } = spec;
+    const histogram = new TimeHistogram({ name, help, labels, buckets });
+    // Scrapes and aggregation ask a metric for nothing but `get`.
+    this.#registry.registerMetric(histogram as unknown as Metric);
+    return histogram;
   }
 
   add(name: MetricName | CitadelName, labels: Readonly<Record<string, string>> = {}, by = 1): void {
@@ -77,7 +82,7 @@ export class Metrics {
   }
 
   observe(name: MetricName, seconds: number, labels: Readonly<Record<string, string>> = {}): void {
-    (this.#byName.get(name) as Histogram).observe({ ...labels }, seconds);
+    (this.#byName.get(name) as TimeHistogram).observe(labels, seconds);
   }
 
   /** Adds a source that is asked at every scrape until it is disposed of. */

@@ -1,3 +1,4 @@
+import { Interned } from '../../base/interned.ts';
 import {
   type Answer,
   type Asker,
@@ -5,6 +6,7 @@ import {
   type CheckOutcome,
   type CheckRequest,
 } from '../../operations/check-request/index.ts';
+import type { Decision, ShadowDecision } from '../../policy/index.ts';
 import { Authorization } from '../../wire/gen/envoy/service/auth/v3/external_auth_pb.js';
 import type { ConnectionTable } from '../../wire/grpc/connections.ts';
 import { type RawCall, rawUnary } from '../../wire/grpc/raw-unary.ts';
@@ -72,7 +74,8 @@ function encode(outcome: CheckOutcome): Uint8Array {
 }
 
 function replyOf(outcome: CheckOutcome, answer: Answer): CheckReply {
-  const metadata = metadataOf(outcome);
+  const metadata = metadataOf(outcome.decision);
+  const decisionId = outcome.id;
   // A plain connection has no HTTP answer: the proxy closes it.
   const { isHttp } = outcome;
   if (answer.kind === 'allow') {
@@ -80,6 +83,7 @@ function replyOf(outcome: CheckOutcome, answer: Answer): CheckReply {
     const all = path === undefined ? setHeaders : [...setHeaders, { name: ':path', value: path }];
     return {
       kind: 'allow',
+      decisionId,
       metadata,
       ...(isHttp ? { http: { setHeaders: all, removeHeaders, responseHeaders, removeParams } } : {}),
     };
@@ -89,21 +93,46 @@ function replyOf(outcome: CheckOutcome, answer: Answer): CheckReply {
     kind: 'deny',
     code: isUnauthenticated ? 16 : 7,
     message: outcome.decision.reason,
+    decisionId,
     metadata,
     ...(isHttp ? { http: { status, headers, body } } : {}),
   };
 }
 
+const mostKinds = 10_000;
+const plainMetadata = new Interned(mostKinds, (text) => {
+  const [outcome = '', reason = '', revision = '', policyId = ''] = text.split(' ');
+  return describe({ outcome, reason, revision, policyId: policyId === '' ? undefined : policyId });
+});
+
+/** One object for each kind of decision; what dry-run policies say differs too much to be kept. */
+function metadataOf({ outcome, reason, revision, policyId, wouldHave }: Decision): ReplyMetadata {
+  if (wouldHave !== undefined)
+    return { ...describe({ outcome, reason, revision, policyId }), ...describeShadow(wouldHave) };
+  return plainMetadata.of(`${outcome} ${reason} ${revision} ${policyId ?? ''}`);
+}
+
+interface Described {
+  readonly outcome: string;
+  readonly reason: string;
+  readonly revision: string;
+  readonly policyId: string | undefined;
+}
+
 /** Ours, and beside them the names that Envoy's RBAC filter and Istio's dry run use (proxies.md §3.2). */
-function metadataOf({ id, decision }: CheckOutcome): ReplyMetadata {
-  const { reason, policyId, revision, wouldHave } = decision;
-  const metadata: Record<string, string | ReplyMetadata> = { decision_id: id, decision_reason: reason };
+function describe({ outcome, reason, revision, policyId }: Described): ReplyMetadata {
+  const metadata: Record<string, string> = { decision_reason: reason };
   if (revision !== '') metadata.policy_revision = revision.slice(0, 16);
   if (policyId !== undefined) metadata.policy_id = policyId;
-  metadata.enforced_engine_result = decision.outcome === 'allow' ? 'allowed' : 'denied';
+  metadata.enforced_engine_result = outcome === 'allow' ? 'allowed' : 'denied';
   if (policyId !== undefined) metadata.enforced_effective_policy_id = policyId;
-  if (wouldHave === undefined) return metadata;
-  metadata.shadow_engine_result = wouldHave.outcome === 'allow' ? 'allowed' : 'denied';
+  return metadata;
+}
+
+function describeShadow(wouldHave: ShadowDecision): ReplyMetadata {
+  const metadata: Record<string, string | ReplyMetadata> = {
+    shadow_engine_result: wouldHave.outcome === 'allow' ? 'allowed' : 'denied',
+  };
   if (wouldHave.policyId !== undefined) metadata.shadow_effective_policy_id = wouldHave.policyId;
   for (const [layer, result] of [
     ['deny', wouldHave.deny],

@@ -7,9 +7,14 @@ import { type CheckReply, encodeReply, lastResort } from './reply.ts';
 
 const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 200 }), fc.string({ maxLength: 300 }));
 const header = fc.record({ name: text, value: text });
-const metadata = fc.dictionary(text, fc.oneof(text, fc.dictionary(text, text, { noNullPrototype: true })), {
-  noNullPrototype: true,
-});
+const otherName = text.filter((name) => name !== 'decision_id');
+const metadata = fc.dictionary(
+  otherName,
+  fc.oneof(text, fc.dictionary(text, text, { noNullPrototype: true })),
+  {
+    noNullPrototype: true,
+  },
+);
 const http = {
   setHeaders: fc.array(header, { maxLength: 5 }),
   removeHeaders: fc.array(text, { maxLength: 5 }),
@@ -17,14 +22,15 @@ const http = {
   removeParams: fc.array(text, { maxLength: 3 }),
 };
 const allow = fc.record(
-  { kind: fc.constant('allow' as const), metadata, http: fc.record(http) },
-  { requiredKeys: ['kind', 'metadata'] },
+  { kind: fc.constant('allow' as const), decisionId: text, metadata, http: fc.record(http) },
+  { requiredKeys: ['kind', 'decisionId', 'metadata'] },
 );
 const deny = fc.record(
   {
     kind: fc.constant('deny' as const),
     code: fc.constantFrom(7 as const, 16 as const),
     message: text,
+    decisionId: text,
     metadata,
     http: fc.record({
       status: fc.constantFrom(400, 401, 403, 429, 503),
@@ -32,7 +38,7 @@ const deny = fc.record(
       body: text,
     }),
   },
-  { requiredKeys: ['kind', 'code', 'message', 'metadata'] },
+  { requiredKeys: ['kind', 'code', 'message', 'decisionId', 'metadata'] },
 );
 
 const option = ({ name, value }: HeaderValue) => ({
@@ -44,7 +50,7 @@ const option = ({ name, value }: HeaderValue) => ({
 
 /** The same by the generated code. */
 function oracle(reply: CheckReply): MessageInitShape<typeof CheckResponseSchema> {
-  const dynamicMetadata = reply.metadata as never;
+  const dynamicMetadata = { ...reply.metadata, decision_id: reply.decisionId } as never;
   if (reply.kind === 'deny') {
     const { code, message } = reply;
     const denied = reply.http && {
@@ -87,7 +93,7 @@ describe('a reply to a check', () => {
   });
 
   it('is never empty, whatever it says', () => {
-    expect(encodeReply({ kind: 'allow', metadata: {} }).length).toBeGreaterThan(0);
+    expect(encodeReply({ kind: 'allow', decisionId: '', metadata: {} }).length).toBeGreaterThan(0);
     expect(fromBinary(CheckResponseSchema, lastResort)).toMatchObject({ status: { code: 7 } });
   });
 });

@@ -29,6 +29,8 @@ export interface AllowReply {
     readonly responseHeaders: readonly HeaderValue[];
     readonly removeParams: readonly string[];
   };
+  readonly decisionId: string;
+  /** Beside the id; one object for all answers that say the same is written once. */
   readonly metadata: ReplyMetadata;
 }
 
@@ -43,6 +45,7 @@ export interface DenyReply {
     readonly headers: readonly HeaderValue[];
     readonly body: string;
   };
+  readonly decisionId: string;
   readonly metadata: ReplyMetadata;
 }
 
@@ -50,7 +53,8 @@ export interface DenyReply {
 export function encodeReply(reply: CheckReply): Uint8Array {
   const code = reply.kind === 'allow' ? '' : numberField(1, reply.code) + textField(2, reply.message);
   const http = reply.kind === 'allow' ? okResponse(reply) : deniedResponse(reply);
-  const bytes = messageBytes(messageField(1, code) + http + messageField(4, struct(reply.metadata)));
+  const metadata = structField('decision_id', textField(3, reply.decisionId)) + writtenOnce(reply.metadata);
+  const bytes = messageBytes(messageField(1, code) + http + messageField(4, metadata));
   if (bytes.length === 0) throw new TypeError('an empty CheckResponse would allow');
   return bytes;
 }
@@ -92,13 +96,29 @@ function overwriting(field: number, { name, value }: HeaderValue): MessageText {
   return messageField(field, messageField(1, textField(1, name) + textField(2, value)) + replaces);
 }
 
-function struct(fields: ReplyMetadata): MessageText {
-  let text = '';
-  for (const [name, value] of Object.entries(fields)) {
-    const body = typeof value === 'string' ? textField(3, value) : messageField(5, struct(value));
-    text += messageField(1, textField(1, name) + messageField(2, body));
+const written = new WeakMap<ReplyMetadata, MessageText>();
+
+function writtenOnce(fields: ReplyMetadata): MessageText {
+  let text = written.get(fields);
+  if (text === undefined) {
+    text = struct(fields);
+    written.set(fields, text);
   }
   return text;
+}
+
+function struct(fields: ReplyMetadata): MessageText {
+  let text = '';
+  for (const [name, value] of Object.entries(fields))
+    text += structField(
+      name,
+      typeof value === 'string' ? textField(3, value) : messageField(5, struct(value)),
+    );
+  return text;
+}
+
+function structField(name: string, value: MessageText): MessageText {
+  return messageField(1, textField(1, name) + messageField(2, value));
 }
 
 /** What goes out when even the reply to a fault cannot be made. */
@@ -107,5 +127,6 @@ export const lastResort: Uint8Array = encodeReply({
   code: 7,
   message: 'internal_error',
   http: { status: 503, headers: [{ name: 'retry-after', value: '1' }], body: '' },
+  decisionId: '',
   metadata: { decision_reason: 'internal_error' },
 });

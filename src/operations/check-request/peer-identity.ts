@@ -1,4 +1,5 @@
 import { BoundedCache } from '../../base/bounded-cache.ts';
+import { Interned } from '../../base/interned.ts';
 import type { PeerProblem } from '../../policy/index.ts';
 import { SpiffeId, type TrustDomain } from '../../spiffe/index.ts';
 import {
@@ -34,6 +35,7 @@ interface Judged extends PeerVerdict {
 }
 
 const mostCertificates = 10_000;
+const mostPrincipals = 10_000;
 const longestEncoded = 64 * 1024;
 const keptMs = 60 * 60_000;
 /** A refusal costs as much to find as an acceptance; what is not valid yet may be in a moment. */
@@ -47,6 +49,8 @@ export class PeerIdentities {
   readonly #trust: PeerTrust;
   readonly #revocations: Pick<RevocationStore, 'isRevoked'>;
   readonly #judged = new BoundedCache<Judged>(mostCertificates);
+  /** Null: no SPIFFE ID. */
+  readonly #ids = new Interned(mostPrincipals, (text) => SpiffeId.tryParse(text) ?? null);
   #revision: string | number | undefined;
 
   constructor(trust: PeerTrust, revocations: Pick<RevocationStore, 'isRevoked'>) {
@@ -61,8 +65,8 @@ export class PeerIdentities {
     const { principal, certificate = '' } = claim;
     if (certificate !== '') return this.#standing(this.#byCertificate(certificate, principal, asked.now));
     if (principal === undefined || principal === '') return asked.isTls ? anonymousTls : plaintext;
-    const id = SpiffeId.tryParse(principal);
-    if (id === undefined)
+    const id = this.#ids.of(principal);
+    if (id === null)
       return principal.startsWith('spiffe://')
         ? malformed('the principal is not a well-formed SPIFFE ID')
         : notBelieved('the principal is no SPIFFE ID');

@@ -11,14 +11,17 @@ export const noEffects: Effects = Object.freeze({
   removeParams: Object.freeze([]),
 });
 
+interface Touched {
+  readonly set: Map<string, string>;
+  readonly removed: Set<string>;
+  readonly params: Set<string>;
+}
+
 /** Collects what becomes of the request; costs nothing until something does. */
 export class EffectsDraft {
   readonly #http: HttpFacts | undefined;
   #path: string | undefined = undefined;
-  readonly #set = new Map<string, string>();
-  readonly #removed = new Set<string>();
-  readonly #params = new Set<string>();
-  #isTouched = false;
+  #touched: Touched | undefined;
 
   constructor(http: HttpFacts | undefined) {
     this.#http = http;
@@ -28,7 +31,7 @@ export class EffectsDraft {
   forward(target: string): void {
     if (target === this.#http?.path) return;
     this.#path = target;
-    this.#isTouched = true;
+    this.#touch();
   }
 
   custom({ setHeaders = [], removeHeaders = [] }: CustomResult): void {
@@ -62,36 +65,39 @@ export class EffectsDraft {
   }
 
   build(): Effects {
-    if (!this.#isTouched) return noEffects;
-    const setHeaders: HeaderValue[] = [...this.#set].map(([name, value]) => ({ name, value }));
+    if (this.#touched === undefined) return noEffects;
+    const { set, removed, params } = this.#touched;
+    const setHeaders: HeaderValue[] = [...set].map(([name, value]) => ({ name, value }));
     return {
       setHeaders,
-      removeHeaders: [...this.#removed],
-      removeParams: [...this.#params],
-      path: this.#forwardedPath(),
+      removeHeaders: [...removed],
+      removeParams: [...params],
+      path: this.#forwardedPath(params),
     };
   }
 
-  #forwardedPath(): string | undefined {
-    if (this.#params.size === 0 || this.#http === undefined) return this.#path;
-    return withoutParams(this.#path ?? this.#http.path, this.#params);
+  #forwardedPath(params: ReadonlySet<string>): string | undefined {
+    if (params.size === 0 || this.#http === undefined) return this.#path;
+    return withoutParams(this.#path ?? this.#http.path, params);
+  }
+
+  #touch(): Touched {
+    this.#touched ??= { set: new Map(), removed: new Set(), params: new Set() };
+    return this.#touched;
   }
 
   /** Z32: a value that could end a header line is never put into one. */
   #setHeader(name: string, value: string): void {
     if (!isHeaderText(value)) return;
-    this.#set.set(name, value);
-    this.#isTouched = true;
+    this.#touch().set.set(name, value);
   }
 
   #removeHeader(name: string): void {
-    this.#removed.add(name);
-    this.#isTouched = true;
+    this.#touch().removed.add(name);
   }
 
   #removeParam(name: string): void {
-    this.#params.add(name);
-    this.#isTouched = true;
+    this.#touch().params.add(name);
   }
 }
 

@@ -29,11 +29,6 @@ export class FloodWatch {
     const watched: Watched = { bytes: 0, newStreams: 0, openStreams: 0 };
     this.#sessions.set(session, watched);
     session.on('error', (error) => this.#logger.debug('http/2 session error', { error: String(error) }));
-    session.on('stream', (stream) => {
-      watched.newStreams++;
-      watched.openStreams++;
-      stream.once('close', () => watched.openStreams--);
-    });
     session.once('close', () => {
       this.#sessions.delete(session);
       if (this.#sessions.size > 0) return;
@@ -41,6 +36,19 @@ export class FloodWatch {
       this.#timer = undefined;
     });
     this.#timer ??= setInterval(() => this.#sweep(), periodMs).unref();
+  }
+
+  /** A call of the session begins. */
+  opened(session: ServerHttp2Session | undefined): void {
+    const watched = session && this.#sessions.get(session);
+    if (watched === undefined) return;
+    watched.newStreams++;
+    watched.openStreams++;
+  }
+
+  closed(session: ServerHttp2Session | undefined): void {
+    const watched = session && this.#sessions.get(session);
+    if (watched !== undefined) watched.openStreams--;
   }
 
   #sweep(): void {

@@ -1,4 +1,4 @@
-import type { Http2Server, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import { constants } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import type { Logger } from '../../base/logger.ts';
@@ -33,19 +33,32 @@ export function installGate(server: Http2Server, options: GateOptions): void {
   const inner = server.listeners('stream') as StreamListener[];
   if (inner.length !== 1) throw new TypeError('grpc-js no longer listens for streams as we know it');
   server.removeAllListeners('stream');
+  const watch = new FloodWatch(options.limits, options.logger);
+  const { limits, unaryPaths, onUnary } = options;
+  const [handle] = inner as [StreamListener];
   const listener: StreamListener = (stream, headers, flags, rawHeaders) => {
     // Without a listener an error of the stream would be an uncaught exception.
-    stream.on('error', () => undefined);
+    stream.on('error', ignore);
+    // The stream forgets its session as it closes.
+    const { session } = stream as { session?: ServerHttp2Session };
+    watch.opened(session);
     try {
-      if (!admit(stream, headers, rawHeaders, options)) return;
-      for (const handle of inner) handle(stream, headers, flags, rawHeaders);
+      const isAdmitted = admit(stream, headers, rawHeaders, options);
+      const isUnary = isAdmitted && unaryPaths.has(headers[':path'] ?? '');
+      const timer = isUnary || !isAdmitted ? endWhenLate(stream, limits.unaryDeadlineMs) : undefined;
+      if (isUnary) onUnary(1);
+      stream.once('close', () => {
+        watch.closed(session);
+        clearTimeout(timer);
+        if (isUnary) onUnary(-1);
+      });
+      if (isAdmitted) handle(stream, headers, flags, rawHeaders);
     } catch (error) {
       options.logger.error('a stream could not be handled', { error: String(error) });
       stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     }
   };
   server.on('stream', listener as (...args: unknown[]) => void);
-  const watch = new FloodWatch(options.limits, options.logger);
   server.on('session', (session) => watch.add(session));
 }
 
@@ -59,26 +72,16 @@ function admit(
   const path = headers[':path'] ?? '';
   if (headerListBytes(rawHeaders) > limits.maxHeaderListBytes) {
     // nghttp2 holds a peer to our setting only once the peer has acknowledged it.
-    return refuse(stream, limits, status.RESOURCE_EXHAUSTED, 'the header list is too large');
+    return refuse(stream, status.RESOURCE_EXHAUSTED, 'the header list is too large');
   }
   if (headers[':method'] !== 'POST' || !options.knownPaths.has(path))
-    return refuse(stream, limits, status.UNIMPLEMENTED, 'the server does not implement this method');
+    return refuse(stream, status.UNIMPLEMENTED, 'the server does not implement this method');
   const encoding = headers['grpc-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
     // N08: compression is off, so that no message can be larger than it looks.
-    return refuse(
-      stream,
-      limits,
-      status.UNIMPLEMENTED,
-      'compressed messages are not supported; send identity',
-    );
+    return refuse(stream, status.UNIMPLEMENTED, 'compressed messages are not supported; send identity');
   }
   restoreRepeatedHeaders(headers, rawHeaders);
-  if (options.unaryPaths.has(path)) {
-    endWhenLate(stream, limits.unaryDeadlineMs);
-    options.onUnary(1);
-    stream.once('close', () => options.onUnary(-1));
-  }
   return true;
 }
 
@@ -89,8 +92,7 @@ function headerListBytes(rawHeaders: readonly string[]): number {
   return bytes;
 }
 
-function refuse(stream: ServerHttp2Stream, limits: GrpcLimits, code: status, message: string): false {
-  endWhenLate(stream, limits.unaryDeadlineMs);
+function refuse(stream: ServerHttp2Stream, code: status, message: string): false {
   answer(stream, code, message);
   // What the client still sends is thrown away unread.
   stream.resume();
@@ -111,14 +113,14 @@ function answer(stream: ServerHttp2Stream, code: status, message: string): void 
   );
 }
 
-function endWhenLate(stream: ServerHttp2Stream, deadlineMs: number): void {
-  const timer = setTimeout(() => {
+function endWhenLate(stream: ServerHttp2Stream, deadlineMs: number): NodeJS.Timeout {
+  return setTimeout(() => {
     if (stream.headersSent) stream.close(constants.NGHTTP2_CANCEL);
     else answer(stream, status.DEADLINE_EXCEEDED, 'the deadline passed before the work was done');
-  }, deadlineMs);
-  timer.unref();
-  stream.once('close', () => clearTimeout(timer));
+  }, deadlineMs).unref();
 }
+
+function ignore(): void {}
 
 /** Puts back each line of the evidence headers that came more than once, as an array. */
 function restoreRepeatedHeaders(headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
