@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
+import { Interned } from '../../base/interned.ts';
 import { parseXfcc } from '../../identity/index.ts';
-import type { Dialect, SourceClaim } from '../../operations/check-request/index.ts';
+import type { DestinationClaim, Dialect, SourceClaim } from '../../operations/check-request/index.ts';
 import { certificateOf, destinationOf, Forwarded, type Heard, Unreadable } from './forwarded.ts';
 
 /** One way of asking over HTTP. Each reads its own headers and nothing else: none is tried in place of another. */
@@ -129,8 +130,16 @@ const authRequest: HttpDialect = {
   },
 };
 
-/** From the URL that the operator configured: a client has no hand in it. */
-function configured({ url = '' }: IncomingMessage) {
+const mostUrls = 1_000;
+const longestKept = 512;
+const known = new Interned(mostUrls, readConfigured);
+
+/** From the URL that the operator configured, a few for each proxy: a client has no hand in it. */
+function configured({ url = '' }: IncomingMessage): DestinationClaim {
+  return url.length <= longestKept ? known.of(url) : readConfigured(url);
+}
+
+function readConfigured(url: string): DestinationClaim {
   const params = new URLSearchParams(url.slice(url.indexOf('?') === -1 ? url.length : url.indexOf('?') + 1));
   const [workload, ...others] = params.getAll('workload');
   if (workload === undefined || others.length > 0)

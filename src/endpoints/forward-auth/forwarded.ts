@@ -95,16 +95,36 @@ export class Forwarded {
   }
 }
 
+type Peer = Pick<Asker, 'kind' | 'address' | 'isLoopback'>;
+
+const peers = new WeakMap<object, Peer>();
+
+const gone: Peer = Object.freeze({ kind: 'plaintext', address: '', isLoopback: false });
+
+/** The same for every request of a connection. */
+function peerOf(socket: IncomingMessage['socket']): Peer {
+  let peer = peers.get(socket);
+  // One that is gone has no address, as a Unix one has none: it must not pass for that.
+  if (peer === undefined && socket.destroyed) return gone;
+  if (peer === undefined) {
+    const address = plainAddress(socket.remoteAddress ?? '');
+    const isUnix = socket.remoteAddress === undefined;
+    const kind = isUnix ? 'unix' : 'encrypted' in socket ? 'tls' : 'plaintext';
+    peer = { kind, address, isLoopback: isUnix || isLoopback(address) };
+    peers.set(socket, peer);
+  }
+  return peer;
+}
+
 /** Who asks, as the socket and the proxy's own token show. */
 export function askerOf({ socket, headers }: IncomingMessage, listener: string): Asker {
-  const address = plainAddress(socket.remoteAddress ?? '');
-  const isUnix = socket.remoteAddress === undefined;
+  const { kind, address, isLoopback: isLocal } = peerOf(socket);
   const token = headers[proxyTokenHeader];
   return {
     listener,
-    kind: isUnix ? 'unix' : 'encrypted' in socket ? 'tls' : 'plaintext',
+    kind,
     address,
-    isLoopback: isUnix || isLoopback(address),
+    isLoopback: isLocal,
     // Two tokens are joined by Node, and then are none that we know.
     token: token === undefined ? undefined : String(token),
   };

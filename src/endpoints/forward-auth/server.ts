@@ -30,11 +30,17 @@ const limits = {
   headerBytes: 64 * 1024,
   requestsPerConnection: 0,
   maxConnections: 4_096,
+  // A check has a limit of its own.
+  handlerTimeoutMs: 0,
 } as const;
 
 /** The HTTP doors for proxies: three dialects that do not guess, and AuthZEN. */
 export async function httpCheckServer(parts: HttpCheckParts): Promise<FastifyInstance> {
-  const server = await httpServer({ ...parts.http, limits: { ...limits, ...parts.http.limits } });
+  const server = await httpServer({
+    ...parts.http,
+    limits: { ...limits, ...parts.http.limits },
+    asksAreOfProxies: true,
+  });
   for (const dialect of httpDialects) addDialect(server, dialect, parts);
   server.post<{ Body: Evaluation }>('/access/v1/evaluation', async (request) =>
     evaluationAnswer(await evaluateOne(request, request.body, parts)),

@@ -181,7 +181,7 @@ function readContext({ extensions }: DestinationClaim): Context {
   if (extensions === undefined || extensions.size === 0) return nothing;
   const labels = extensions.get(contextKeys.labels);
   const proxy = extensions.get(contextKeys.proxy);
-  const context = {
+  return {
     workload: extensions.get(contextKeys.workload),
     namespace: extensions.get(contextKeys.namespace),
     serviceAccount: extensions.get(contextKeys.serviceAccount),
@@ -189,7 +189,6 @@ function readContext({ extensions }: DestinationClaim): Context {
     proxy: proxy !== undefined && proxyKinds.has(proxy) ? (proxy as ProxyKind) : undefined,
     gatewayName: extensions.get(contextKeys.gateway),
   };
-  return Object.fromEntries(Object.entries(context).filter(([, value]) => value !== undefined));
 }
 
 function readLabels(text: string): ReadonlyMap<string, string> {

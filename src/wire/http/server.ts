@@ -48,6 +48,8 @@ export interface HttpServerOptions {
   readonly credentials?: { readonly chainPem: string; readonly privateKeyPem: string };
   /** Bodies other than JSON that a route takes, e.g. `application/yaml`; their parsers are the route's to add. */
   readonly contentTypes?: readonly string[];
+  /** Those who ask are proxies: they copy headers into the answers of others, so there are none that speak to browsers. */
+  readonly asksAreOfProxies?: boolean;
 }
 
 export const requestIdHeader = 'x-castellan-request-id';
@@ -62,19 +64,7 @@ export async function httpServer(options: HttpServerOptions): Promise<FastifyIns
   }) as unknown as FastifyInstance;
   server.server.maxConnections = limits.maxConnections;
   server.server.headersTimeout = limits.requestTimeoutMs;
-  await server.register(helmet, {
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'none'"],
-        frameAncestors: ["'none'"],
-        baseUri: ["'none'"],
-        formAction: ["'none'"],
-      },
-    },
-    hsts: options.credentials !== undefined,
-    referrerPolicy: { policy: 'no-referrer' },
-  });
+  if (options.asksAreOfProxies !== true) await addBrowserHeaders(server, options.credentials !== undefined);
   if (limits.requestsPerMinute > 0)
     await server.register(rateLimit, {
       max: limits.requestsPerMinute,
@@ -100,6 +90,22 @@ export async function httpServer(options: HttpServerOptions): Promise<FastifyIns
 export function setCredentials(server: FastifyInstance, chainPem: string, privateKeyPem: string): void {
   const tls = server.server as unknown as { setSecureContext(options: object): void };
   tls.setSecureContext({ cert: chainPem, key: privateKeyPem, ciphers: tlsCiphers, minVersion: 'TLSv1.2' });
+}
+
+async function addBrowserHeaders(server: FastifyInstance, isTls: boolean): Promise<void> {
+  await server.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        frameAncestors: ["'none'"],
+        baseUri: ["'none'"],
+        formAction: ["'none'"],
+      },
+    },
+    hsts: isTls,
+    referrerPolicy: { policy: 'no-referrer' },
+  });
 }
 
 function fastifyOptions(limits: HttpLimits) {
