@@ -1,4 +1,4 @@
-import type { FastifyReply } from 'fastify';
+import type { ServerResponse } from 'node:http';
 import {
   type AllowAnswer,
   type Answer,
@@ -11,30 +11,70 @@ import type { HttpDialect } from './dialects.ts';
 const removeHeader = 'x-castellan-remove';
 
 /** How each dialect says yes and no (proxies.md §1.5): its proxy understands no other way. */
-export function sendAnswer(reply: FastifyReply, dialect: HttpDialect['name'], answer: Answer): FastifyReply {
-  return answer.kind === 'allow' ? sendAllow(reply, dialect, answer) : sendDeny(reply, dialect, answer);
+export function sendAnswer(response: ServerResponse, dialect: HttpDialect['name'], answer: Answer): void {
+  if (answer.kind === 'allow')
+    send(response, { status: 200, headers: allowHeaders(dialect, answer), body: '' });
+  else
+    send(response, { status: statusFor(dialect, answer), headers: denyHeaders(answer), body: answer.body });
 }
 
-function sendAllow(reply: FastifyReply, dialect: HttpDialect['name'], answer: AllowAnswer): FastifyReply {
-  const { setHeaders, removeHeaders } = answer;
-  for (const { name, value } of setHeaders) reply.header(name, value);
-  const set = new Set(setHeaders.map(({ name }) => name));
-  const toRemove = removeHeaders.filter((name) => !set.has(name));
-  if (dialect === 'ext-authz-http') {
-    if (toRemove.length > 0) reply.header('x-envoy-auth-headers-to-remove', toRemove.join(', '));
-  } else {
-    // These proxies copy what they find: a header that is ours and unknown must arrive empty, not as the client's.
-    for (const name of toRemove) if (isOwnHeader(name)) reply.header(name, '');
-    // What is the client's, such as a used token, their configuration takes away by this list.
-    const others = toRemove.filter((name) => !isOwnHeader(name));
-    if (others.length > 0) reply.header(removeHeader, others.join(', '));
+/** Names and values by turns. */
+type RawHeaders = string[];
+
+/** Of the connection, and ours to say, whatever a provider answered. */
+const ofConnection: ReadonlySet<string> = new Set(['connection', 'content-length', 'transfer-encoding']);
+
+/** The last value of a name counts. */
+function put(headers: RawHeaders, name: string, value: string): void {
+  if (ofConnection.has(name)) return;
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i] !== name) continue;
+    headers[i + 1] = value;
+    return;
   }
-  return reply.status(200).send('');
+  headers.push(name, value);
 }
 
-function sendDeny(reply: FastifyReply, dialect: HttpDialect['name'], answer: DenyAnswer): FastifyReply {
-  for (const { name, value } of answer.headers) reply.header(name, value);
-  return reply.status(statusFor(dialect, answer)).send(answer.body);
+interface Sent {
+  readonly status: number;
+  readonly headers: RawHeaders;
+  readonly body: string;
+}
+
+function send(response: ServerResponse, { status, headers, body }: Sent): void {
+  put(headers, 'cache-control', 'no-store');
+  headers.push('content-length', String(Buffer.byteLength(body)));
+  response.writeHead(status, headers);
+  response.end(body);
+}
+
+function allowHeaders(dialect: HttpDialect['name'], answer: AllowAnswer): RawHeaders {
+  const { setHeaders, removeHeaders } = answer;
+  const headers: RawHeaders = [];
+  for (const { name, value } of setHeaders) put(headers, name, value);
+  const toRemove = removeHeaders.filter((name) => !setHeaders.some((set) => set.name === name));
+  if (dialect === 'ext-authz-http') {
+    if (toRemove.length > 0) headers.push('x-envoy-auth-headers-to-remove', toRemove.join(', '));
+    return headers;
+  }
+  // These proxies copy what they find: a header that is ours and unknown must arrive empty, not as the client's.
+  for (const name of toRemove) if (isOwnHeader(name)) headers.push(name, '');
+  // What is the client's, such as a used token, their configuration takes away by this list.
+  const others = toRemove.filter((name) => !isOwnHeader(name));
+  if (others.length > 0) headers.push(removeHeader, others.join(', '));
+  return headers;
+}
+
+function denyHeaders(answer: DenyAnswer): RawHeaders {
+  const headers: RawHeaders = [];
+  for (const { name, value } of answer.headers) put(headers, name, value);
+  return headers;
+}
+
+/** What goes out when even the answer cannot be made: no dialect reads it as yes. */
+export function sendFault(response: ServerResponse, dialect: HttpDialect['name']): void {
+  if (response.headersSent) response.destroy();
+  else send(response, { status: dialect === 'ext-authz-http' ? 403 : 503, headers: [], body: '' });
 }
 
 function statusFor(dialect: HttpDialect['name'], { status, isFault, isUnauthenticated }: DenyAnswer): number {

@@ -7,13 +7,14 @@ import { certificateOf, destinationOf, Forwarded, type Heard, Unreadable } from 
 /** One way of asking over HTTP. Each reads its own headers and nothing else: none is tried in place of another. */
 export interface HttpDialect {
   readonly name: Exclude<Dialect, 'ext-authz' | 'authzen'>;
+  /** A path; that of Envoy's dialect stands before the request's own. */
   readonly url: string;
   /** Methods of the call itself; undefined: any, for it is the request's own. */
-  readonly methods: readonly ('GET' | 'HEAD' | 'POST')[] | undefined;
+  readonly methods: ReadonlySet<string> | undefined;
   read(message: IncomingMessage): Heard;
 }
 
-const asks = ['GET', 'HEAD', 'POST'] as const;
+const asks: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST']);
 const extAuthzPrefix = '/authz/ext-authz/';
 
 const extAuthzNames = new Set(['x-forwarded-client-cert', 'x-real-ip']);
@@ -29,7 +30,7 @@ function requiredIp(forwarded: Forwarded) {
  */
 const extAuthz: HttpDialect = {
   name: 'ext-authz-http',
-  url: `${extAuthzPrefix}*`,
+  url: extAuthzPrefix,
   methods: undefined,
   read(message) {
     const forwarded = new Forwarded(message);
@@ -48,7 +49,7 @@ const extAuthz: HttpDialect = {
         path,
         authority: forwarded.required('host'),
         scheme: forwarded.optional('x-forwarded-proto'),
-        headers: forwarded.headersExcept(extAuthzNames),
+        headers: forwarded.takeHeaders(extAuthzNames),
       },
     };
   },
@@ -85,14 +86,14 @@ const forwardAuth: HttpDialect = {
     const path = forwarded.required('x-forwarded-uri');
     if (!path.startsWith('/')) throw new Unreadable('x-forwarded-uri does not begin with a slash');
     const scheme = forwarded.single('x-forwarded-proto').toLowerCase();
+    const peer = certificateOf(forwarded);
     const http = {
       method: forwarded.single('x-forwarded-method'),
       path,
       authority: forwarded.single('x-forwarded-host'),
       scheme,
-      headers: forwarded.headersExcept(forwardedNames),
+      headers: forwarded.takeHeaders(forwardedNames),
     };
-    const peer = certificateOf(forwarded);
     return {
       source: { ...peer, ip: forwarded.clientIp() },
       destination: configured(message),
@@ -124,7 +125,7 @@ const authRequest: HttpDialect = {
         path,
         authority,
         scheme,
-        headers: forwarded.headersExcept(originalNames),
+        headers: forwarded.takeHeaders(originalNames),
       },
     };
   },
@@ -147,4 +148,14 @@ function readConfigured(url: string): DestinationClaim {
   return destinationOf(workload, params.get('port') ?? undefined);
 }
 
-export const httpDialects: readonly HttpDialect[] = [extAuthz, forwardAuth, authRequest];
+const byPath: ReadonlyMap<string, HttpDialect> = new Map(
+  [forwardAuth, authRequest].map((dialect) => [dialect.url, dialect]),
+);
+
+/** The dialect of the URL that is called; undefined when none has it, or not with this method. */
+export function dialectOf({ url = '', method = '' }: IncomingMessage): HttpDialect | undefined {
+  if (url.startsWith(extAuthz.url)) return extAuthz;
+  const query = url.indexOf('?');
+  const dialect = byPath.get(query === -1 ? url : url.slice(0, query));
+  return dialect?.methods?.has(method) === false ? undefined : dialect;
+}

@@ -71,12 +71,11 @@ export class Forwarded {
     return this.#all.get(name) ?? [];
   }
 
-  /** What belongs to the request that is asked about. */
-  headersExcept(names: ReadonlySet<string>): Lines {
-    const kept: Lines = new Map();
-    for (const [name, lines] of this.#all)
-      if (!hopHeaders.has(name) && !names.has(name)) kept.set(name, lines);
-    return kept;
+  /** What belongs to the request that is asked about. Called last: it takes the other lines away. */
+  takeHeaders(names: ReadonlySet<string>): Lines {
+    for (const name of hopHeaders) this.#all.delete(name);
+    for (const name of names) this.#all.delete(name);
+    return this.#all;
   }
 
   /** The address that the asking proxy itself put at the end of the list. */

@@ -1,4 +1,5 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import {
   answerOf,
   type CheckOutcome,
@@ -6,8 +7,9 @@ import {
   type CheckRequest,
 } from '../../operations/check-request/index.ts';
 import { wireErrors } from '../../wire/errors.ts';
+import { answerFirst } from '../../wire/http/answer-first.ts';
 import { type HttpServerOptions, httpServer } from '../../wire/http/server.ts';
-import { sendAnswer } from './answers.ts';
+import { sendAnswer, sendFault } from './answers.ts';
 import {
   type Evaluation,
   type Evaluations,
@@ -15,7 +17,7 @@ import {
   mostEvaluations,
   readEvaluation,
 } from './authzen.ts';
-import { type HttpDialect, httpDialects } from './dialects.ts';
+import { dialectOf, type HttpDialect } from './dialects.ts';
 import { askerOf, type Heard, Unreadable, unreadableHttp } from './forwarded.ts';
 
 export interface HttpCheckParts {
@@ -41,7 +43,12 @@ export async function httpCheckServer(parts: HttpCheckParts): Promise<FastifyIns
     limits: { ...limits, ...parts.http.limits },
     asksAreOfProxies: true,
   });
-  for (const dialect of httpDialects) addDialect(server, dialect, parts);
+  answerFirst(server, (message, response) => {
+    const dialect = dialectOf(message);
+    if (dialect === undefined) return false;
+    answer(dialect, { message, response }, parts);
+    return true;
+  });
   server.post<{ Body: Evaluation }>('/access/v1/evaluation', async (request) =>
     evaluationAnswer(await evaluateOne(request, request.body, parts)),
   );
@@ -50,23 +57,30 @@ export async function httpCheckServer(parts: HttpCheckParts): Promise<FastifyIns
   return server;
 }
 
-function addDialect(
-  server: FastifyInstance,
-  dialect: HttpDialect,
-  { checks, listener }: HttpCheckParts,
-): void {
-  const handler = (request: FastifyRequest, reply: FastifyReply) => {
-    const outcome = checks.check(questionOf(dialect, request, listener));
-    const send = (found: CheckOutcome) => sendAnswer(reply, dialect.name, answerOf(found));
-    return outcome instanceof Promise ? outcome.then(send) : send(outcome);
-  };
-  if (dialect.methods === undefined) server.all(dialect.url, handler);
-  else server.route({ method: [...dialect.methods], url: dialect.url, exposeHeadRoute: false, handler });
+interface Exchange {
+  readonly message: IncomingMessage;
+  readonly response: ServerResponse;
 }
 
-function questionOf(dialect: HttpDialect, { raw }: FastifyRequest, listener: string): CheckQuestion {
-  const base = { dialect: dialect.name, asker: askerOf(raw, listener), keepsPath: true };
-  return { ...base, ...heard(() => dialect.read(raw)) };
+/** A body that comes along is no part of the question, and is not read. */
+function answer(dialect: HttpDialect, exchange: Exchange, { checks, listener }: HttpCheckParts): void {
+  const { message, response } = exchange;
+  const send = (outcome: CheckOutcome) => {
+    try {
+      sendAnswer(response, dialect.name, answerOf(outcome));
+    } catch {
+      sendFault(response, dialect.name);
+    }
+  };
+  const outcome = checks.check(questionOf(dialect, message, listener));
+  if (outcome instanceof Promise) void outcome.then(send);
+  else send(outcome);
+}
+
+function questionOf(dialect: HttpDialect, message: IncomingMessage, listener: string): CheckQuestion {
+  const { source, destination, isTls, http, malformed } = heard(() => dialect.read(message));
+  const asker = askerOf(message, listener);
+  return { dialect: dialect.name, asker, keepsPath: true, source, destination, isTls, http, malformed };
 }
 
 function heard(read: () => Heard): Heard {
