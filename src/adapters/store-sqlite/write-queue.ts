@@ -37,6 +37,8 @@ export interface QueueOptions {
 const maxRefusalsWaiting = 256;
 const maxDecisionsWaiting = 4_096;
 const maxDecisionsAtOnce = 512;
+/** Nobody waits for a decision's record unless he asks for it, so that many may share a transaction. */
+const decisionsWaitMs = 100;
 const respawnAfterMs = 500;
 /** A batch lives for milliseconds: room for a few, and no more for what nobody needs any longer. */
 const writerMemory = { maxYoungGenerationSizeMb: 8 };
@@ -51,6 +53,7 @@ export class WriteQueue {
   readonly #waiting: Waiting[] = [];
   readonly #refusals: RefusalRow[] = [];
   readonly #decisions: DecisionRow[] = [];
+  #lazily: Disposable | undefined;
   #notesInFlight = false;
   #closing = false;
   #condemned = false;
@@ -146,12 +149,16 @@ export class WriteQueue {
       return;
     }
     this.#decisions.push(row);
-    this.#flushSoon();
+    if (this.#decisions.length >= maxDecisionsAtOnce) this.#flushSoon();
+    else this.#lazily ??= this.#options.clock.schedule(decisionsWaitMs, () => this.#flushSoon());
   }
 
   /** Resolves when what was noted so far are written, or lost to an outage. */
   async settleNotes(): Promise<void> {
-    while (this.#health.ready && (this.#hasNotes() || this.#notesInFlight)) await this.#settled();
+    while (this.#health.ready && (this.#hasNotes() || this.#notesInFlight)) {
+      this.#flushSoon();
+      await this.#settled();
+    }
   }
 
   /** For good: what is known to be damaged is not written to, whatever the writer thread says. */
@@ -163,7 +170,10 @@ export class WriteQueue {
   /** Takes nothing more, and resolves when everything submitted is settled. */
   async stop(): Promise<void> {
     this.#closing = true;
-    while (this.#inFlight !== undefined || (this.#health.ready && this.#hasWork())) await this.#settled();
+    while (this.#inFlight !== undefined || (this.#health.ready && this.#hasWork())) {
+      this.#flushSoon();
+      await this.#settled();
+    }
   }
 
   /** Lets what waits be written, then closes the database. */
@@ -210,6 +220,8 @@ export class WriteQueue {
     const refusals = this.#refusals.splice(0);
     this.#inFlight = batch;
     const decisions = this.#decisions.splice(0, maxDecisionsAtOnce);
+    this.#lazily?.[Symbol.dispose]();
+    this.#lazily = undefined;
     this.#notesInFlight = refusals.length + decisions.length > 0;
     try {
       this.#post({ type: 'batch', writes, refusals, decisions });
