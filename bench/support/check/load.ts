@@ -9,6 +9,14 @@ import type { ServePlan } from './plan.ts';
 
 const script = fileURLToPath(new URL('serve.ts', import.meta.url));
 
+/** As bin/castellan starts a server; the floors run under the same. */
+const flags = ['--min-semi-space-size=4', '--max-semi-space-size=4', '--expose-gc'];
+const malloc = {
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_MMAP_THRESHOLD_: '131072',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+};
+
 export interface Target extends Disposable {
   readonly grpc: number;
   readonly http: number;
@@ -20,7 +28,8 @@ export interface Target extends Disposable {
 }
 
 export async function startTarget(plan: ServePlan): Promise<Target> {
-  const child = spawn(process.execPath, [script, JSON.stringify(plan)], {
+  const child = spawn(process.execPath, [...flags, script, JSON.stringify(plan)], {
+    env: { ...process.env, ...malloc },
     stdio: ['pipe', 'pipe', 'ignore'],
   });
   const lines = linesOf(child);

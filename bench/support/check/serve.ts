@@ -13,6 +13,7 @@ import fastify from 'fastify';
 import { jsonLogger } from '../../../src/adapters/telemetry/index.ts';
 import { systemEnvironment } from '../../../src/app/environment.ts';
 import { loadSettings } from '../../../src/app/settings/index.ts';
+import { settleMemory } from '../../../src/app/settle-memory.ts';
 import { startUp } from '../../../src/app/up.ts';
 import { applyResources } from '../../../src/operations/apply-resource.ts';
 import {
@@ -132,6 +133,12 @@ async function serveEmptyWorkers(workers: number): Promise<number> {
   return ports[0] as number;
 }
 
+/** Memory as the command settles it once a server is up. */
+function ready(ports: { readonly grpc: number; readonly http: number }): void {
+  settleMemory();
+  process.stdout.write(`${JSON.stringify(ports)}\n`);
+}
+
 const plan = parsePlan(process.argv[2] ?? '');
 const { workers = 0 } = plan;
 if (cluster.isPrimary) process.stdin.resume().on('end', () => process.exit(0));
@@ -142,7 +149,7 @@ if (plan.kind === 'castellan') {
     const command = commands[data.toString().trim()];
     void command?.().then(() => process.stdout.write('done\n'));
   });
-  process.stdout.write(`${JSON.stringify({ grpc, http })}\n`);
+  ready({ grpc, http });
 } else {
   const port =
     plan.kind === 'empty-http'
@@ -150,5 +157,5 @@ if (plan.kind === 'castellan') {
       : workers > 0 && cluster.isPrimary
         ? await serveEmptyWorkers(workers)
         : await serveEmptyGrpc();
-  if (cluster.isPrimary) process.stdout.write(`${JSON.stringify({ grpc: port, http: port })}\n`);
+  if (cluster.isPrimary) ready({ grpc: port, http: port });
 }
