@@ -1,10 +1,12 @@
 import { CustomProviders, type ProviderSettings } from '../adapters/custom-provider/index.ts';
 import type { Metrics } from '../adapters/telemetry/index.ts';
+import { openTracer } from '../adapters/tracing/index.ts';
 import type { Cidr } from '../base/ip.ts';
 import type { KeySetFetcher } from '../jwt/index.ts';
 import {
   CheckRequest,
   type DecisionObserver,
+  isFault,
   PeerIdentities,
   type PeerTrust,
   ProviderCircuit,
@@ -20,9 +22,11 @@ import {
   type RequestKeysOptions,
 } from '../operations/policy-snapshot/index.ts';
 import type { DecisionRing, ResourceReader } from '../operations/ports/index.ts';
+import { checkSpan, compileSpan, type Tracer } from '../operations/tracing/index.ts';
 import type { TrafficCounter } from '../operations/traffic/index.ts';
 import { CheckCounts, countCustom, sampleChecks } from './check-metrics.ts';
 import type { Environment } from './environment.ts';
+import { buildInfo } from './settings/index.ts';
 
 /** Everything that deciding needs, wherever it is done: in the server, in a worker of it, at a node. */
 export interface DecidingParts {
@@ -60,9 +64,10 @@ const stopwatch = () => performance.now();
 /** The verb behind every door for proxies, fed by resources from wherever they are. */
 export async function openDeciding(parts: DecidingParts): Promise<Deciding> {
   const { environment, metrics, stack, fetcherFor, keeping, allow } = parts;
-  const { clock, random } = environment;
+  const { clock, random, variables } = environment;
   const logger = environment.logger.scoped('authz');
   const keys = stack.use(new RequestKeys({ fetcherFor, keeping, clock, logger }));
+  const tracer = stack.use(await openTracer({ variables, version: buildInfo().version, logger }));
   const providers = stack.use(new CustomProviders({ settings: parts.providers, allow, clock }));
   const feed = stack.use(
     await PolicyFeed.open({
@@ -73,7 +78,8 @@ export async function openDeciding(parts: DecidingParts): Promise<Deciding> {
       stopwatch,
       ...(parts.mayActivate === undefined ? {} : { mayActivate: parts.mayActivate }),
       onPropagated: (ms) => metrics.observe('castellan_policy_propagation_seconds', ms / 1000, {}),
-      onActivation(policy) {
+      onActivation(policy, durationMs) {
+        tracer?.record(compileSpan(policy.resources.length, { endAt: clock.now(), durationMs }));
         keys.follow(policy);
         providers.keepOnly(policy.providers.values());
       },
@@ -93,7 +99,7 @@ export async function openDeciding(parts: DecidingParts): Promise<Deciding> {
       stopwatch,
       onAsked: (asked) => countCustom(metrics, asked),
     }),
-    observer: observerOf(parts, counts),
+    observer: observerOf(parts, { counts, tracer }),
     clock,
     stopwatch,
     random,
@@ -105,7 +111,7 @@ export async function openDeciding(parts: DecidingParts): Promise<Deciding> {
 
 function observerOf(
   { sampleAllows, environment, ring, traffic }: DecidingParts,
-  counts: CheckCounts,
+  { counts, tracer }: { readonly counts: CheckCounts; readonly tracer: Tracer | undefined },
 ): DecisionObserver {
   const recorder = new DecisionRecorder({
     ring,
@@ -117,6 +123,7 @@ function observerOf(
       counts.count(check);
       recorder.decided(check);
       traffic.count(check);
+      tracer?.record(checkSpan(check, isFault(check.outcome.decision)));
     },
   };
 }

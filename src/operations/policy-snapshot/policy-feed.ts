@@ -16,7 +16,7 @@ export interface PolicyFeedOptions {
   /** Milliseconds since any moment, fine-grained. */
   readonly stopwatch: () => number;
   /** Called with each policy that takes force, before it does. */
-  readonly onActivation?: (policy: ActivePolicy) => void;
+  readonly onActivation?: (policy: ActivePolicy, compileMs: number) => void;
   /** How long compiling may keep the event loop; 2 ms (D24). */
   readonly sliceMs?: number;
   /** How long a write took to be in force. */
@@ -178,7 +178,7 @@ export class PolicyFeed implements Disposable {
     const { mayActivate } = this.#options;
     if (mayActivate !== undefined && !(await mayActivate(active)))
       throw new Error('another worker refused it');
-    onActivation?.(active);
+    onActivation?.(active, this.#compileMs);
     this.#active = active;
     this.#activatedAt = clock.now();
     this.#activations++;
