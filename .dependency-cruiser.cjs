@@ -77,6 +77,7 @@ module.exports = {
     keeper('jose', 'node_modules/jose', ['jwt']),
     keeper('grpc-and-fastify', 'node_modules/(@grpc|grpc-health-check|fastify|@fastify)/?', ['wire', 'endpoints', 'adapters', 'app', 'client', 'cli']),
     keeper('yaml', 'node_modules/yaml/', ['resources']),
+    keeper('opentelemetry', 'node_modules/@opentelemetry/', ['adapters']),
     keeper('commander', 'node_modules/commander/', ['cli']),
   ],
   options: {

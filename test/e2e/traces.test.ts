@@ -6,8 +6,10 @@ import { ask, CheckClient, cartEntry } from '../support/check-harness.ts';
 import { run, scratchDirectory, startServer } from '../support/cli-process.ts';
 import { policyYaml } from '../support/policy.ts';
 
-const scratch = scratchDirectory();
-afterAll(() => scratch.remove());
+const scratches: ReturnType<typeof scratchDirectory>[] = [];
+afterAll(() => {
+  for (const scratch of scratches) scratch.remove();
+});
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 const spanId = '00f067aa0ba902b7';
@@ -18,15 +20,13 @@ metadata: {name: trial, namespace: shop, annotations: {istio.io/dry-run: "true"}
 spec: {action: DENY, rules: [{to: [{operation: {paths: ["/items"]}}]}]}
 `;
 
-async function serverWith(env: Readonly<Record<string, string>>, name: string) {
+async function serverWith(env: Readonly<Record<string, string>>) {
+  const scratch = scratchDirectory();
+  scratches.push(scratch);
   const cwd = scratch.path;
-  const config = join(cwd, `${name}.yaml`);
+  const config = join(cwd, 'castellan.yaml');
   writeFileSync(config, 'proxies: [{name: local, listener: ext-authz, trustProxyPrincipal: true}]\n');
-  const server = await startServer({
-    cwd,
-    env,
-    args: ['--config', config, '--state-dir', join(cwd, name)],
-  });
+  const server = await startServer({ cwd, env, args: ['--config', config] });
   const cliEnv = { CASTELLAN_SERVER: server.endpoints.adminSocket };
   const applied = await run(['apply', '-f', '-', '--wait', '-n', 'shop'], {
     cwd,
@@ -40,10 +40,10 @@ async function serverWith(env: Readonly<Record<string, string>>, name: string) {
 describe('traces', () => {
   it('have a span of each check that a caller wants traced, with its decision and that of the dry run', async () => {
     await using collector = await startCollector();
-    const server = await serverWith(
-      { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: '100' },
-      'traced',
-    );
+    const server = await serverWith({
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_BSP_SCHEDULE_DELAY: '100',
+    });
     using client = new CheckClient(server.endpoints.extAuthz);
     const w3c = { traceparent: `00-${traceId}-${spanId}-01`, tracestate: 'mesh=1' };
     const { response } = await client.check(ask({ path: '/items', headers: w3c }));
@@ -81,15 +81,12 @@ describe('traces', () => {
 
   it('of compilations, and of every check, are kept when the standard names say so', async () => {
     await using collector = await startCollector();
-    const server = await serverWith(
-      {
-        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces`,
-        OTEL_TRACES_SAMPLER: 'always_on',
-        OTEL_SERVICE_NAME: 'gatehouse',
-        OTEL_BSP_SCHEDULE_DELAY: '100',
-      },
-      'always',
-    );
+    const server = await serverWith({
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces`,
+      OTEL_TRACES_SAMPLER: 'always_on',
+      OTEL_SERVICE_NAME: 'gatehouse',
+      OTEL_BSP_SCHEDULE_DELAY: '100',
+    });
     using client = new CheckClient(server.endpoints.extAuthz);
     await client.check(ask({ path: '/open' }));
     await vi.waitFor(
@@ -106,20 +103,18 @@ describe('traces', () => {
   it('that nobody takes change no decision, and none go anywhere unasked', async () => {
     await using collector = await startCollector();
     const dead = collector.url.replace(/\d+$/, '1');
-    const server = await serverWith(
-      { OTEL_EXPORTER_OTLP_ENDPOINT: dead, OTEL_TRACES_SAMPLER: 'always_on', OTEL_BSP_SCHEDULE_DELAY: '10' },
-      'dead',
-    );
+    const server = await serverWith({
+      OTEL_EXPORTER_OTLP_ENDPOINT: dead,
+      OTEL_TRACES_SAMPLER: 'always_on',
+      OTEL_BSP_SCHEDULE_DELAY: '10',
+    });
     using client = new CheckClient(server.endpoints.extAuthz);
     for (let i = 0; i < 50; i++) {
       const { response } = await client.check(ask({ path: '/open' }));
       expect(response.status?.code ?? 0).toBe(0);
     }
     await server.stop('SIGKILL');
-    const off = await serverWith(
-      { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_SDK_DISABLED: 'true' },
-      'off',
-    );
+    const off = await serverWith({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_SDK_DISABLED: 'true' });
     using other = new CheckClient(off.endpoints.extAuthz);
     await other.check(ask({ path: '/open', headers: { traceparent: `00-${traceId}-${spanId}-01` } }));
     await off.stop();
