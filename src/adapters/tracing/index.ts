@@ -1,4 +1,6 @@
+import type * as OtelApi from '@opentelemetry/api';
 import type { Context, Tracer as OtelTracer, SpanContext } from '@opentelemetry/api';
+import type * as OtelSdk from '@opentelemetry/sdk-trace';
 import type { Logger } from '../../base/logger.ts';
 import type { Span, TraceContext, Tracer } from '../../operations/tracing/index.ts';
 
@@ -11,8 +13,8 @@ export interface TracingOptions {
 
 export interface OpenTracer extends Tracer, AsyncDisposable {}
 
-type Api = typeof import('@opentelemetry/api');
-type Sdk = typeof import('@opentelemetry/sdk-trace');
+type Api = typeof OtelApi;
+type Sdk = typeof OtelSdk;
 
 const defaultShare = 0.01;
 
