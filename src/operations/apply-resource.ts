@@ -5,6 +5,7 @@ import { operatorErrors } from './operator-errors.ts';
 import type { ResourceChange, ResourceStore, StoredResource } from './ports/index.ts';
 import { type ReadResource, readResourceText } from './read-resource-text.ts';
 import { asShadows } from './shadow-resources.ts';
+import { isReadable, titleOf } from './stored-document.ts';
 
 export interface ApplyRequest {
   readonly text: string;
@@ -97,6 +98,8 @@ async function plan(store: ResourceStore, wanted: ReadResource, request: ApplyRe
   const ifVersion = request.ifVersion ?? parseVersion(wanted.resourceVersion);
   const isUnchanged =
     present !== undefined &&
+    // What is damaged is written again.
+    isReadable(present) &&
     (ifVersion === undefined || ifVersion === present.version) &&
     meaningOf(content, present.createdAt) === meaningOf(present.content, present.createdAt);
   if (isUnchanged) return { result: { ...key, outcome: 'unchanged' } };
@@ -129,16 +132,4 @@ export function refuseOwned(resource: StoredResource): void {
 export function parseVersion(text: string | undefined): bigint | undefined {
   if (text === undefined) return undefined;
   return /^\d{1,18}$/.test(text) ? BigInt(text) : -1n;
-}
-
-export function titleOf({
-  kind,
-  namespace,
-  name,
-}: {
-  kind: string;
-  namespace: string;
-  name: string;
-}): string {
-  return `${kind}/${namespace}/${name}`;
 }

@@ -1,7 +1,8 @@
-import { refuseOwned, titleOf } from './apply-resource.ts';
+import { refuseOwned } from './apply-resource.ts';
 import { getResource } from './get-resource.ts';
 import { auditOf, type Operator } from './operator.ts';
 import type { ResourceKey, ResourceStore } from './ports/index.ts';
+import { titleOf } from './stored-document.ts';
 
 export interface DeleteRequest extends ResourceKey {
   readonly ifVersion?: bigint | undefined;

@@ -1,4 +1,5 @@
 import { operatorErrors } from './operator-errors.ts';
+import { storedDocument } from './stored-document.ts';
 import type { ResourceKey, ResourceStore, StoredResource } from './ports/index.ts';
 import type { ResourceCondition } from './resource-conditions.ts';
 
@@ -33,7 +34,7 @@ export function toDocument(
   stored: StoredResource,
   conditions: readonly ResourceCondition[] = [],
 ): ResourceDocument {
-  const { metadata, ...rest } = JSON.parse(stored.content) as ResourceDocument;
+  const { metadata, ...rest } = storedDocument<ResourceDocument>(stored);
   return {
     ...rest,
     metadata: {

@@ -36,6 +36,11 @@ export const operatorErrors = defineErrors({
     message: 'the resource belongs to a policy directory',
     next: 'change the file it comes from',
   },
+  RESOURCE_DAMAGED: {
+    kind: 'precondition',
+    message: 'a stored resource cannot be read',
+    next: 'apply it again, or delete it; `castellan restore` brings back the last backup of everything',
+  },
   RESOURCE_HAS_NO_SHADOW: {
     kind: 'invalid',
     message: 'the resource cannot be a dry run',

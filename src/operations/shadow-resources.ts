@@ -2,6 +2,7 @@ import { dryRunAnnotation, parseGoBool } from '../resources/index.ts';
 import { operatorErrors } from './operator-errors.ts';
 import type { ResourceStore } from './ports/index.ts';
 import type { ReadResource } from './read-resource-text.ts';
+import { storedDocument } from './stored-document.ts';
 
 interface Document {
   readonly metadata: { readonly annotations?: Readonly<Record<string, string>> };
@@ -24,7 +25,7 @@ export async function asShadows(
     if (kind !== 'AuthorizationPolicy' || document.spec?.action === 'CUSTOM')
       throw operatorErrors.RESOURCE_HAS_NO_SHADOW({ message: `\`${title}\` cannot be a dry run` });
     const present = await store.get(kind, namespace, name);
-    if (present !== undefined && !isShadow(JSON.parse(present.content) as Document))
+    if (present !== undefined && !isShadow(storedDocument<Document>(present)))
       throw operatorErrors.RESOURCE_IS_ENFORCED({ message: `\`${title}\` is enforced now` });
     shadows.push({ ...resource, content: JSON.stringify(shadowOf(document)) });
   }

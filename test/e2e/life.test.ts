@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parsePem } from '../support/certificates.ts';
 import { run, scratchDirectory, startServer } from '../support/cli-process.ts';
@@ -52,6 +53,35 @@ describe('the life of a server', () => {
       expect(ran.stderr).not.toContain('hunter2');
       rmSync(at('never'), { recursive: true, force: true });
     }
+  });
+
+  it('goes on where a stored resource is damaged: it is named, and applying it again mends it', async () => {
+    const registration = at('cart.yaml');
+    writeFileSync(
+      registration,
+      `apiVersion: castellan.dev/v1alpha1
+kind: IdentityRegistration
+metadata: { name: cart }
+spec: { spiffeId: spiffe://cluster.local/ns/shop/sa/cart, selectors: [unix:uid:1001] }
+`,
+    );
+    const first = await startServer({ cwd });
+    const applied = await run(['apply', '-f', registration], { cwd });
+    expect([applied.code, applied.stderr]).toEqual([0, '']);
+    await first.stop();
+    const database = new DatabaseSync(at('.castellan/castellan.db'));
+    database.exec(`UPDATE resource SET content = '{"apiVersion": 1, nope' WHERE name = 'cart'`);
+    database.close();
+    const second = await startServer({ cwd });
+    const shown = await run(['get', 'IdentityRegistration', 'cart', '-o', 'yaml'], { cwd });
+    expect(shown.code).not.toBe(0);
+    expect(shown.stderr).toContain('RESOURCE_DAMAGED');
+    expect(shown.stderr).toContain('IdentityRegistration/default/cart');
+    expect(shown.stderr).toContain('apply it again, or delete it');
+    expect((await run(['apply', '-f', registration], { cwd })).stdout).toContain('updated');
+    expect((await run(['get', 'IdentityRegistration', 'cart', '-o', 'yaml'], { cwd })).code).toBe(0);
+    await second.stop();
+    rmSync(at('.castellan'), { recursive: true, force: true });
   });
 
   it('can end in a lost disk and begin again from a backup, in a new epoch (adv:S21)', async () => {

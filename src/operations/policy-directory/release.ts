@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { type Random, ulid } from '../../base/random.ts';
-import { titleOf } from '../apply-resource.ts';
+import { titleOf } from '../stored-document.ts';
 import type { ResourceStore } from '../ports/index.ts';
 import { isOfDirectory } from './plan.ts';
 
