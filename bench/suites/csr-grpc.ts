@@ -6,27 +6,26 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { callerProfile, parseKeySet, verifyJwt } from '../../src/jwt/index.ts';
 import { defaultKeyPolicy, parsePublicKey, readPublicKey } from '../../src/x509/index.ts';
+import { startServer } from '../../test/support/cli-process.ts';
 import { makeCertificate } from '../../test/support/foreign-pki.ts';
 import { createCertificatePath } from '../../test/support/istio-client.ts';
-import { startProcess } from '../../test/support/process.ts';
 import { against, type Bench, cpuPerCall, type Figure, median } from '../support/bench.ts';
 import { type Caller, type Csr, csrOf, issued, makeCaller } from '../support/csr-load.ts';
 import { h2load, type Loaded } from '../support/h2load.ts';
 import { cpuMicrosOf } from '../support/process-figures.ts';
 import { bareRecordCost, openBenchStore, recordRound } from '../support/records.ts';
 
-const rounds = 7;
-const warmUps = 2;
+const rounds = 5;
 
-/** How many calls are under way at once, and how many make a round. */
+/** How many calls are under way at once, how many make a round, and how many rounds make the servers' code warm. */
 const loads = {
-  64: { connections: 4, streams: 16, calls: 4000 },
-  1: { connections: 1, streams: 1, calls: 1000 },
+  64: { connections: 4, streams: 16, calls: 2500, warmUps: 2 },
+  1: { connections: 1, streams: 1, calls: 400, warmUps: 1 },
 } as const;
 type InFlight = keyof typeof loads;
 
@@ -51,7 +50,9 @@ export const bench: Bench = async () => {
       remembering: () => remembering.load(inFlight, ec, caller.token),
       rsa: () => verifying.load(inFlight, rsa, caller.token),
     };
-    figures.push(...report(inFlight, await measureInTurns(subjects, () => parts.measure(inFlight))));
+    figures.push(
+      ...report(inFlight, await measureInTurns(inFlight, subjects, () => parts.measure(inFlight))),
+    );
   }
   return figures;
 };
@@ -61,13 +62,18 @@ interface Round extends Loaded {
   readonly cpu: number;
 }
 
-async function openServer(stack: AsyncDisposableStack, stateDir: string, settings: string) {
-  const server = await startProcess({ stateDir, settings });
-  stack.defer(async () => void (await server.end('SIGTERM')));
+/** As people start it: the launcher's flags are part of what is measured. */
+async function openServer(stack: AsyncDisposableStack, directory: string, settings: string) {
+  mkdirSync(directory);
+  const config = join(directory, 'castellan.yaml');
+  writeFileSync(config, settings, { mode: 0o600 });
+  const server = await startServer({ cwd: directory, args: ['--config', config] });
+  const pid = server.process.pid as number;
+  stack.defer(async () => void (await server.stop()));
   return {
     async load(inFlight: InFlight, csr: Csr, token: string): Promise<Round> {
       const before = await issued(server);
-      const round = await loadedRound(server.pid, inFlight, {
+      const round = await loadedRound(pid, inFlight, {
         address: server.endpoints.csr,
         path: createCertificatePath,
         message: csr.message,
@@ -114,18 +120,21 @@ async function loadedRound(
   load: Omit<Parameters<typeof h2load>[0], 'calls' | 'connections' | 'streams'>,
 ): Promise<Round> {
   const before = cpuMicrosOf(pid);
-  const loaded = await h2load({ ...load, ...loads[inFlight] });
-  return { ...loaded, cpu: (cpuMicrosOf(pid) - before) / loads[inFlight].calls };
+  const { connections, streams, calls } = loads[inFlight];
+  const loaded = await h2load({ ...load, connections, streams, calls });
+  return { ...loaded, cpu: (cpuMicrosOf(pid) - before) / calls };
 }
 
 /** The subjects take turns, and the parts with them, so that all see the same machine. Medians of the rounds. */
 async function measureInTurns<K extends string>(
+  inFlight: InFlight,
   subjects: Readonly<Record<K, () => Promise<Round>>>,
   measureParts: () => Promise<PartCosts>,
 ): Promise<{ readonly loads: Readonly<Record<K, Round>>; readonly parts: PartCosts }> {
   const names = Object.keys(subjects) as K[];
   const seen = Object.fromEntries(names.map((name) => [name, [] as Round[]])) as Record<K, Round[]>;
   const seenParts: PartCosts[] = [];
+  const { warmUps } = loads[inFlight];
   for (let round = 0; round < warmUps + rounds; round++) {
     const parts = await measureParts();
     if (round >= warmUps) seenParts.push(parts);

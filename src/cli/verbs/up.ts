@@ -1,4 +1,4 @@
-import { relative } from 'node:path';
+import { extname, relative } from 'node:path';
 import type { RunningServer } from '../../app/server.ts';
 import type { LoadedSettings } from '../../app/settings/index.ts';
 import { buildInfo } from '../../app/settings/index.ts';
@@ -39,7 +39,9 @@ function banner(context: VerbContext, { settings }: LoadedSettings, server: Star
     lines.push(line('Workload API', `unix:${shorter(io.cwd, endpoints.workloadApi.slice('unix:'.length))}`));
   lines.push(line('admin API', `unix:${shorter(io.cwd, socket)} and https://${endpoints.admin}`));
   lines.push(line('metrics and probes', `http://${endpoints.observability}`));
-  const example = `castellan issue spiffe://${settings.trustDomain}/ns/shop/sa/cart --out certs/dev`;
+  // From a checkout the command is not on the path.
+  const command = extname(import.meta.url) === '.ts' ? 'bin/castellan' : 'castellan';
+  const example = `${command} issue spiffe://${settings.trustDomain}/ns/shop/sa/cart --out certs/dev`;
   return [
     `castellan ${buildInfo().version}   state in ${shorter(io.cwd, paths.directory)}`,
     '',
@@ -48,7 +50,7 @@ function banner(context: VerbContext, { settings }: LoadedSettings, server: Star
     ...server.notices.map((notice) => `  ${style.warning} ${notice}`),
     'Next',
     `  ${example}`,
-    '  castellan check',
+    `  ${command} check`,
     'Ctrl-C stops the server; what it holds is kept.',
   ].join('\n');
 }
