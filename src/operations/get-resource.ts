@@ -1,7 +1,7 @@
 import { operatorErrors } from './operator-errors.ts';
-import { storedDocument } from './stored-document.ts';
 import type { ResourceKey, ResourceStore, StoredResource } from './ports/index.ts';
 import type { ResourceCondition } from './resource-conditions.ts';
+import { storedDocument } from './stored-document.ts';
 
 /** A stored document as its readers see it: the text that was applied, with the version and age the store gave it. */
 export interface ResourceDocument {
@@ -34,7 +34,7 @@ export function toDocument(
   stored: StoredResource,
   conditions: readonly ResourceCondition[] = [],
 ): ResourceDocument {
-  const { metadata, ...rest } = storedDocument<ResourceDocument>(stored);
+  const { metadata, ...rest } = storedDocument(stored) as ResourceDocument;
   return {
     ...rest,
     metadata: {

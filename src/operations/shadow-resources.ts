@@ -25,7 +25,7 @@ export async function asShadows(
     if (kind !== 'AuthorizationPolicy' || document.spec?.action === 'CUSTOM')
       throw operatorErrors.RESOURCE_HAS_NO_SHADOW({ message: `\`${title}\` cannot be a dry run` });
     const present = await store.get(kind, namespace, name);
-    if (present !== undefined && !isShadow(storedDocument<Document>(present)))
+    if (present !== undefined && !isShadow(storedDocument(present) as Document))
       throw operatorErrors.RESOURCE_IS_ENFORCED({ message: `\`${title}\` is enforced now` });
     shadows.push({ ...resource, content: JSON.stringify(shadowOf(document)) });
   }

@@ -4,13 +4,13 @@ import type { ResourceKey, StoredResource } from './ports/index.ts';
 type Stored = Pick<StoredResource, 'content' | keyof ResourceKey>;
 
 /** The document of a stored resource, as it was applied; throws RESOURCE_DAMAGED with its name. */
-export function storedDocument<T extends object>(stored: Stored): T {
+export function storedDocument(stored: Stored): object {
   const found = read(stored.content);
   if (found === undefined)
     throw operatorErrors.RESOURCE_DAMAGED({
       message: `the stored resource \`${titleOf(stored)}\` cannot be read`,
     });
-  return found as T;
+  return found;
 }
 
 export function isReadable({ content }: Pick<StoredResource, 'content'>): boolean {

@@ -2,10 +2,10 @@ import { type Clock, sleep } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import { type Random, ulid } from '../../base/random.ts';
 import { type Finding, hasErrors } from '../../resources/index.ts';
-import { titleOf } from '../stored-document.ts';
 import type { AuditAction } from '../audit/index.ts';
 import type { AuditEvent, ResourceKey, ResourceStore } from '../ports/index.ts';
 import { type ReadResources, readResourceText } from '../read-resource-text.ts';
+import { titleOf } from '../stored-document.ts';
 import {
   type DirectoryPlan,
   isOfDirectory,

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { type Random, ulid } from '../../base/random.ts';
-import { titleOf } from '../stored-document.ts';
 import type { ResourceStore } from '../ports/index.ts';
+import { titleOf } from '../stored-document.ts';
 import { isOfDirectory } from './plan.ts';
 
 /** Where no directory is configured any more, what one owned stays and becomes everybody's. Returns how many. */
