@@ -173,4 +173,9 @@ describe('the corpus', () => {
       expect(cases.size).toBeGreaterThan(by === 'gRPC' || by === 'Envoy' ? 700 : 500);
     }
   });
+
+  it.skipIf(!hasEnvoy)('is listed where Envoy cannot be asked, each case with its reason', async () => {
+    const lines = notAsked.filter((line) => line.startsWith('Envoy: ')).map((line) => line.slice(7));
+    await expect(`${lines.sort().join('\n')}\n`).toMatchFileSnapshot('../../vectors/not-through-envoy.txt');
+  });
 });
