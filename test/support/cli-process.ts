@@ -72,12 +72,14 @@ export async function startServer(
     readonly verb?: string;
     readonly args?: readonly string[];
     readonly stateDir?: string;
+    /** Another launcher than that of the sources. */
+    readonly launcher?: string;
   },
 ): Promise<ServerProcess> {
   const stateDir = options.stateDir ?? join(options.cwd, '.castellan');
   const args = [options.verb ?? 'up', '--state-dir', stateDir, ...(options.args ?? [])];
   // The pinned Node lets the launcher hand its process over: what is killed is the server itself.
-  const child = spawn(process.execPath, [bin, ...args], {
+  const child = spawn(process.execPath, [options.launcher ?? bin, ...args], {
     cwd: options.cwd,
     env: environmentOf(options),
     stdio: ['ignore', 'pipe', 'pipe'],
