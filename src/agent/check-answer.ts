@@ -7,6 +7,7 @@ export type AnswerFault =
   | 'unreadable'
   | 'one_element_chain'
   | 'wrong_identity'
+  | 'wrong_names'
   | 'wrong_key'
   | 'untrusted'
   | 'expired';
@@ -26,6 +27,8 @@ export interface RefusedAnswer {
 
 export interface ExpectedAnswer {
   readonly spiffeId: SpiffeId;
+  /** The only ones that it may have. */
+  readonly dnsNames: readonly string[];
   readonly publicKey: PublicKey;
   readonly bundles: NodeView['bundles'];
   readonly revokedKeyIds: ReadonlySet<string>;
@@ -53,6 +56,9 @@ export function checkAnswer(
   const uris = leaf.san?.uris ?? [];
   if (uris.length !== 1 || uris[0] !== expected.spiffeId.uri)
     return refuse('wrong_identity', `it names \`${uris.join(' ').slice(0, 200)}\``);
+  const other = leaf.san?.dnsNames.find((name) => !expected.dnsNames.includes(name));
+  if (other !== undefined)
+    return refuse('wrong_names', `it names \`${other.slice(0, 200)}\`, which was not asked for`);
   if (leaf.publicKey.spkiSha256 !== expected.publicKey.spkiSha256)
     return refuse('wrong_key', 'it certifies another key than the one of the request');
   return checkPath(chain, leaf, expected);

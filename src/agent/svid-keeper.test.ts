@@ -7,10 +7,10 @@ import { makeLeaf, makePki, type TestPki } from '../../test/support/pki.ts';
 import { toHex } from '../base/bytes.ts';
 import { baseErrors } from '../base/errors.ts';
 import { SpiffeId } from '../spiffe/index.ts';
-import { formatCertificatePem } from '../x509/index.ts';
+import { formatCertificatePem, parseCertificate } from '../x509/index.ts';
 import { AgentAlarms } from './alarms.ts';
 import { agentErrors } from './errors.ts';
-import { SvidKeeper } from './svid-keeper.ts';
+import { SvidKeeper, type WorkloadSvid } from './svid-keeper.ts';
 import type { NodeView } from './view.ts';
 
 const start = Date.parse('2026-06-01T12:00:00Z');
@@ -18,6 +18,8 @@ const minute = 60_000;
 const hour = 60 * minute;
 const web = 'spiffe://cluster.local/web';
 const selectors = ['unix:uid:1'];
+const keyOf = (svid: WorkloadSvid | undefined) =>
+  parseCertificate(svid?.chainDer[0] ?? new Uint8Array(0)).publicKey.spkiSha256;
 
 async function setUp(options: { ids?: readonly string[]; ttlMs?: number } = {}) {
   const clock = new FakeClock(start);
@@ -67,7 +69,7 @@ describe('the keeper of certificates', () => {
     await settled(clock, () => keeper.get(web)?.serial !== first?.serial);
     const second = keeper.get(web);
     expect(source.requests).toHaveLength(2);
-    expect(second?.chain[0]?.publicKey.spkiSha256).not.toBe(first?.chain[0]?.publicKey.spkiSha256);
+    expect(keyOf(second)).not.toBe(keyOf(first));
     expect(toHex(second?.privateKeyPkcs8 ?? new Uint8Array(0))).not.toBe(
       toHex(first?.privateKeyPkcs8 ?? new Uint8Array(0)),
     );
@@ -198,6 +200,15 @@ const wrongAnswers: readonly (readonly [
     ],
   ],
   ['untrusted', (_pki, [leaf = '', , root = '']) => [leaf, root]],
+  [
+    'wrong_names',
+    async (pki, [, ...rest]) => [
+      formatCertificatePem(
+        (await makeLeaf(pki.intermediate, web, { dnsNames: ['evil.example'] })).certificate.der,
+      ),
+      ...rest,
+    ],
+  ],
 ];
 
 describe('an answer that is not what was asked for', () => {

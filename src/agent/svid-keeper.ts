@@ -9,13 +9,15 @@ import type { AgentAlarms } from './alarms.ts';
 import { checkAnswer } from './check-answer.ts';
 import type { AgentMeter, CertificateSource, KeyMaker } from './ports.ts';
 import { renewalAt, retryCap, retryDelay } from './renewal-plan.ts';
+import { SharedIssuers } from './shared-issuers.ts';
 import { type AgentRegistration, issuerKeyIds, type NodeView } from './view.ts';
+import { isSameWish, type WantedIdentity, wantedIdentities } from './wanted-identities.ts';
 
 /** A certificate with its key, in memory only (D27). */
 export interface WorkloadSvid {
   readonly spiffeId: SpiffeId;
-  /** Leaf first, without roots. */
-  readonly chain: readonly Certificate[];
+  /** Leaf first, without roots, DER: what was read in them is not kept, for there may be thousands. */
+  readonly chainDer: readonly Uint8Array[];
   /** PKCS#8 DER, not encrypted: what the Workload API hands out. */
   readonly privateKeyPkcs8: Uint8Array;
   readonly receivedAt: number;
@@ -23,6 +25,8 @@ export interface WorkloadSvid {
   readonly serial: string;
   /** Subject key id of its issuer, lower hex. */
   readonly issuerKeyId: string;
+  /** Of all that signed the chain. */
+  readonly issuerKeyIds: readonly string[];
 }
 
 export interface SvidKeeperParts {
@@ -43,7 +47,7 @@ export interface SvidKeeperParts {
 
 interface Entry {
   readonly spiffeId: SpiffeId;
-  ttlSeconds: number;
+  wanted: WantedIdentity;
   svid: WorkloadSvid | undefined;
   /** Wall time from which a new one is wanted. */
   dueAt: number;
@@ -68,6 +72,7 @@ export class SvidKeeper implements Disposable {
   readonly #entries = new Map<string, Entry>();
   readonly #closing = new AbortController();
   readonly #maxConcurrent: number;
+  readonly #issuers = new SharedIssuers();
   #view: NodeView | undefined;
   #mayAsk: boolean;
   #running = 0;
@@ -107,19 +112,13 @@ export class SvidKeeper implements Disposable {
     if (this.#view?.bundles !== view.bundles)
       for (const entry of this.#entries.values()) if (entry.failures > 0) entry.dueAt = 0;
     this.#view = view;
-    const wanted = new Map<string, AgentRegistration>();
-    for (const registration of registrations) {
-      const { uri } = registration.spiffeId;
-      const other = wanted.get(uri);
-      if (other === undefined || shorter(registration.x509TtlSeconds, other.x509TtlSeconds))
-        wanted.set(uri, registration);
-    }
+    const wanted = wantedIdentities(registrations);
     for (const [uri, entry] of this.#entries) if (!wanted.has(uri)) this.#forget(uri, entry);
     const now = this.#parts.clock.now();
-    for (const [uri, { spiffeId, x509TtlSeconds: ttlSeconds }] of wanted) {
+    for (const [uri, one] of wanted) {
       const entry = this.#entries.get(uri);
-      if (entry === undefined) this.#entries.set(uri, newEntry(spiffeId, ttlSeconds, now));
-      else if (entry.ttlSeconds !== ttlSeconds) Object.assign(entry, { ttlSeconds, dueAt: now, failures: 0 });
+      if (entry === undefined) this.#entries.set(uri, newEntry(one, now));
+      else if (!isSameWish(entry.wanted, one)) Object.assign(entry, { wanted: one, dueAt: now, failures: 0 });
     }
     this.#replaceTainted(view, now);
     this.#sweep();
@@ -168,7 +167,7 @@ export class SvidKeeper implements Disposable {
       if (svid === undefined || entry.dueAt <= now) continue;
       const isBad =
         deniedSerials.has(svid.serial) ||
-        issuerKeyIds(svid.chain).some((keyId) => taintedKeyIds.has(keyId) || revokedKeyIds.has(keyId));
+        svid.issuerKeyIds.some((keyId) => taintedKeyIds.has(keyId) || revokedKeyIds.has(keyId));
       if (isBad) entry.dueAt = now;
     }
   }
@@ -218,9 +217,10 @@ export class SvidKeeper implements Disposable {
 
   async #renew(entry: Entry): Promise<void> {
     const { clock, keys, source } = this.#parts;
-    const { spiffeId, ttlSeconds } = entry;
+    const { spiffeId, wanted } = entry;
+    const { ttlSeconds, dnsNames } = wanted;
     const key = await keys.make();
-    const csrPem = formatCsrPem(await buildCsr(key.signer));
+    const csrPem = formatCsrPem(await buildCsr(key.signer, dnsNames));
     const chainPem = await source.issue({ spiffeId, csrPem, ttlSeconds }, this.#closing.signal);
     this.#linkFailures = 0;
     const now = clock.now();
@@ -228,6 +228,7 @@ export class SvidKeeper implements Disposable {
     if (view === undefined || this.#entries.get(spiffeId.uri) !== entry) return;
     const verdict = checkAnswer(chainPem, {
       spiffeId,
+      dnsNames,
       publicKey: key.signer.publicKey,
       bundles: view.bundles,
       revokedKeyIds: view.revocations.revokedKeyIds,
@@ -235,6 +236,8 @@ export class SvidKeeper implements Disposable {
     });
     if (!verdict.ok) this.#refuse(entry, `${verdict.fault}: ${verdict.detail}`);
     else this.#install(entry, verdict, key.privateKeyPkcs8);
+    // What is wanted changed while this one was on its way.
+    if (entry.wanted !== wanted) entry.dueAt = 0;
   }
 
   #install(
@@ -242,19 +245,23 @@ export class SvidKeeper implements Disposable {
     { chain, notAfter }: { chain: readonly Certificate[]; notAfter: number },
     key: Uint8Array,
   ): void {
-    const { clock, random, meter, alarms, onChange } = this.#parts;
+    const { clock, random, meter, alarms, logger, onChange } = this.#parts;
     const { uri } = entry.spiffeId;
     const receivedAt = clock.now();
     const [leaf] = chain as [Certificate];
     entry.svid = Object.freeze({
       spiffeId: entry.spiffeId,
-      chain,
+      chainDer: this.#issuers.share(chain),
+      issuerKeyIds: issuerKeyIds(chain),
       privateKeyPkcs8: key,
       receivedAt,
       notAfter,
       serial: leaf.serial,
       issuerKeyId: leaf.authorityKeyId === undefined ? '' : toHex(leaf.authorityKeyId),
     });
+    const missing = entry.wanted.dnsNames.filter((name) => !leaf.san?.dnsNames.includes(name));
+    if (missing.length > 0)
+      logger.warn('a certificate came without some DNS names', { spiffeId: uri, missing });
     entry.dueAt = renewalAt({ receivedAt, notAfter }, unitInterval(random));
     entry.failures = 0;
     entry.isAwaited = false;
@@ -307,12 +314,10 @@ export class SvidKeeper implements Disposable {
   }
 }
 
-function newEntry(spiffeId: SpiffeId, ttlSeconds: number, now: number): Entry {
-  return { spiffeId, ttlSeconds, svid: undefined, dueAt: now, failures: 0, isBusy: false, isAwaited: false };
+function newEntry(wanted: WantedIdentity, now: number): Entry {
+  const { spiffeId } = wanted;
+  return { spiffeId, wanted, svid: undefined, dueAt: now, failures: 0, isBusy: false, isAwaited: false };
 }
-
-/** 0 is the server's default, which we do not know: any number that somebody wrote goes before it. */
-const shorter = (a: number, b: number) => a !== 0 && (b === 0 || a < b);
 
 /** Awaited ones first, then those without one, then by what ends soonest. */
 function byUrgency(a: Entry, b: Entry): number {

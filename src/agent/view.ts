@@ -21,6 +21,8 @@ export interface AgentRegistration {
   readonly x509TtlSeconds: number;
   readonly hint: string;
   readonly federatesWith: readonly TrustDomain[];
+  /** DNS names for its certificates. */
+  readonly dnsNames: readonly string[];
 }
 
 /** The keys of one trust domain, read and ready. */
@@ -70,6 +72,8 @@ export interface RawRegistration {
   readonly x509TtlSeconds: number;
   readonly hint: string;
   readonly federatesWith: readonly string[];
+  /** Absent in what earlier versions kept. */
+  readonly dnsNames?: readonly string[];
 }
 
 export interface RawBundle {
@@ -179,6 +183,7 @@ function readRegistration(item: RawRegistration, trustDomain: TrustDomain): Agen
     x509TtlSeconds: item.x509TtlSeconds,
     hint: item.hint,
     federatesWith: item.federatesWith.filter(isTrustDomain),
+    dnsNames: item.dnsNames ?? [],
   });
 }
 

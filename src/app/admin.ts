@@ -1,6 +1,5 @@
 import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
 import { unencryptedNotice } from '../adapters/key-store/index.ts';
 import type { ServingCertificate } from '../authority/index.ts';
 import { type AdminParts, adminServer, type BackupCopy, type Notice } from '../endpoints/admin/index.ts';
@@ -16,6 +15,7 @@ import { listenOnSocket } from './admin-socket.ts';
 import type { Agents } from './agents.ts';
 import { type Checks, policySettings } from './checks.ts';
 import type { Environment } from './environment.ts';
+import { portOf } from './http-listener.ts';
 import type { Issuing } from './issuing.ts';
 import { operatorToken } from './operator-token.ts';
 import { type BuildInfo, type LoadedSettings, type Settings } from './settings/index.ts';
@@ -175,9 +175,4 @@ async function backup({ store, paths }: State, operator: Operator): Promise<Back
     remove();
     throw error;
   }
-}
-
-export function portOf(server: FastifyInstance): number {
-  const address = server.server.address();
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

@@ -78,7 +78,7 @@ function pick({ identities }: ReadyState, spiffeId: string | undefined): Offered
 function filesOf({ svid }: OfferedIdentity, { bundles }: ReadyState): FileSet {
   return {
     'key.pem': formatPem('PRIVATE KEY', svid.privateKeyPkcs8),
-    'cert.pem': svid.chain.map(({ der }) => formatCertificatePem(der)).join(''),
+    'cert.pem': svid.chainDer.map(formatCertificatePem).join(''),
     'bundle.pem': bundles.own.roots.map(({ der }) => formatCertificatePem(der)).join(''),
   };
 }

@@ -2,11 +2,10 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Metrics } from '../adapters/telemetry/index.ts';
 import { type NodeAgent, RefusalRing } from '../agent/index.ts';
-import { serverId } from '../authority/index.ts';
 import { agentAdminServer } from '../endpoints/agent-admin/server.ts';
 import { observabilityServer } from '../endpoints/observability/server.ts';
 import type { HealthCheck } from '../operations/check-health.ts';
-import { portOf } from './admin.ts';
+import { serverId } from '../spiffe/index.ts';
 import { listenOnSocket } from './admin-socket.ts';
 import { type RunningAgent, startAgent } from './agent.ts';
 import { evidenceOf } from './agent-evidence.ts';
@@ -14,6 +13,7 @@ import { keepFiles } from './agent-files.ts';
 import { firstRoots } from './agent-trust.ts';
 import { hostPort } from './endpoints-file.ts';
 import type { Environment } from './environment.ts';
+import { portOf } from './http-listener.ts';
 import { buildInfo, type LoadedSettings, type Settings } from './settings/index.ts';
 
 /** Where the doors of an agent are. */

@@ -11,12 +11,12 @@ import { systemKeys } from '../adapters/system/keys.ts';
 import type { Metrics } from '../adapters/telemetry/index.ts';
 import { unixAttestor } from '../adapters/unix-attestor/index.ts';
 import { NodeAgent, type NodeView, UserShares, type WorkloadRefusal } from '../agent/index.ts';
-import { serverId } from '../authority/index.ts';
 import type { SecretWords } from '../endpoints/sds/index.ts';
 import { HealthBoard } from '../operations/health-board.ts';
+import { serverId } from '../spiffe/index.ts';
 import { meterOf, sampleAgent } from './agent-metrics.ts';
 import type { Environment } from './environment.ts';
-import { type NodeDeciding, type NodeDoors, nodeDeciding, openNodeDoors } from './node-deciding.ts';
+import type { NodeDeciding, NodeDoors } from './node-deciding.ts';
 import { buildInfo, type Settings } from './settings/index.ts';
 import { openWorkloadSocket, type WorkloadSocket, type WorkloadSocketParts } from './workload-socket.ts';
 
@@ -51,7 +51,9 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   await using opening = new AsyncDisposableStack();
   const { settings, environment } = options;
   const directory = join(settings.stateDir, 'agent');
-  const deciding = nodeDeciding(options, directory);
+  // Deciding brings the whole policy engine: an agent that does not, does not load it.
+  const doors = settings.agent.checks.enabled ? await import('./node-deciding.ts') : undefined;
+  const deciding = doors?.nodeDeciding(options, directory);
   const node = await openNode(options, { directory, deciding }, opening);
   const health = new HealthBoard(['', workloadService]);
   const socket = await openWorkloadSocket({
@@ -75,7 +77,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   let graceMs = 0;
   opening.defer(() => socket.close(graceMs));
   await node.start();
-  const checks = await openNodeDoors(deciding, { settings, environment }, opening);
+  const checks = await doors?.openNodeDoors(deciding, { settings, environment }, opening);
   health.setAll(true);
   sampleAgent(options.metrics, node);
   const stack = opening.move();

@@ -5,9 +5,9 @@ import type { CheckRequest } from '../operations/check-request/index.ts';
 import { setCredentials } from '../wire/http/server.ts';
 import type { PeerVerdict } from '../wire/tls/listener.ts';
 import { isLoopback } from '../wire/tls/loopback.ts';
-import { portOf } from './admin.ts';
 import { hostPort } from './endpoints-file.ts';
 import type { Environment } from './environment.ts';
+import { portOf } from './http-listener.ts';
 import type { Settings } from './settings/index.ts';
 
 export interface CheckDoorParts {

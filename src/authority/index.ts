@@ -50,7 +50,6 @@ export {
   type ServingCertificate,
   type ServingMaterial,
   type ServingOptions,
-  serverId,
 } from './serving-certificate.ts';
 export type { Alarm } from './signing-state.ts';
 export type { AuthorityRole, CertificateRole, SlotState } from './slot.ts';

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { type Duration, hours, minutes } from '../base/duration.ts';
 import type { Logger } from '../base/logger.ts';
-import { SpiffeId, type TrustDomain } from '../spiffe/index.ts';
+import { serverId } from '../spiffe/index.ts';
 import { parseCertificatesPem, validatePath } from '../x509/index.ts';
 import { Alarms } from './alarms.ts';
 import type { Authority, Issuance } from './authority.ts';
@@ -46,11 +46,6 @@ export const defaultServingNames = {
   dnsNames: ['localhost', 'istiod.istio-system.svc', 'istiod.istio-system', 'istiod'],
   ips: ['127.0.0.1', '::1'],
 } as const;
-
-/** D11: only the server itself bears it. */
-export function serverId(trustDomain: TrustDomain): SpiffeId {
-  return SpiffeId.of(trustDomain, 'castellan', 'server');
-}
 
 const topic = 'renewal of the serving certificate';
 const retryAfter = minutes(1);

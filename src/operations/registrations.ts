@@ -1,4 +1,3 @@
-import { serverId } from '../authority/index.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import {
@@ -13,7 +12,7 @@ import {
   type IdentityRegistration,
   parseResources,
 } from '../resources/index.ts';
-import { formatSelector, type TrustDomain } from '../spiffe/index.ts';
+import { formatSelector, serverId, type TrustDomain } from '../spiffe/index.ts';
 import type { NodeStore, ResourceStore, StoredResource } from './ports/index.ts';
 
 /** The registrations as they are at one moment. */

@@ -85,6 +85,11 @@ export function workloadAccount(id: SpiffeId): { namespace: string; serviceAccou
   return { namespace, serviceAccount };
 }
 
+/** D11: only the server itself bears it. */
+export function serverId(trustDomain: TrustDomain): SpiffeId {
+  return SpiffeId.of(trustDomain, 'castellan', 'server');
+}
+
 /** D11: `/castellan/**` is made by node attestation only. */
 export function isReservedId(id: SpiffeId): boolean {
   return id.path === '/castellan' || id.path.startsWith('/castellan/');

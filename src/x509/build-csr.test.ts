@@ -24,4 +24,19 @@ describe('a request of ours', () => {
       expect(csr.requested).toMatchObject({ uris: [], dnsNames: [], extensionOids: [], wantsCa: false });
     },
   );
+
+  it('asks for DNS names where there are some, and for nothing else', async () => {
+    const signer = localSigner(keys['P-256']().privateKey);
+    const names = Array.from({ length: 60 }, (_, n) => `host-${n}.shop.example`);
+    const { requested } = parseCsrPem(formatCsrPem(await buildCsr(signer, names)), defaultKeyPolicy);
+    expect(requested).toMatchObject({
+      uris: [],
+      dnsNames: names,
+      ips: [],
+      emails: [],
+      otherNames: 0,
+      extensionOids: ['2.5.29.17'],
+      wantsCa: false,
+    });
+  });
 });

@@ -83,7 +83,7 @@ function readIp(names: DerCursor, name: Tlv): string {
 export function putGeneralNames(
   out: BackwardWriter,
   names: {
-    readonly uri: string;
+    readonly uri?: string;
     readonly dnsNames?: readonly string[] | undefined;
     readonly ips?: readonly string[] | undefined;
   },
@@ -91,7 +91,7 @@ export function putGeneralNames(
   const end = out.length;
   for (const ip of names.ips?.toReversed() ?? []) out.put(derValue(context(7), parseIp(ip)));
   for (const name of names.dnsNames?.toReversed() ?? []) putText(out, context(2), name);
-  putText(out, context(6), names.uri);
+  if (names.uri !== undefined) putText(out, context(6), names.uri);
   out.wrap(tags.sequence, end);
 }
 

@@ -14,6 +14,7 @@ export function readUpdate(answer: SyncResponse): RawUpdate {
       x509TtlSeconds: Number(item.x509TtlSeconds),
       hint: item.hint,
       federatesWith: item.federatesWith,
+      dnsNames: item.dnsNames,
     })),
     bundles: bundles?.items.map(readBundle),
     revocations:

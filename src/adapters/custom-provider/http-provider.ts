@@ -1,13 +1,8 @@
-import {
-  type ClientRequest,
-  Agent as HttpAgent,
-  request as httpRequest,
-  type IncomingMessage,
-  type RequestOptions,
-} from 'node:http';
+import type { ClientRequest, Agent as HttpAgent, IncomingMessage, RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { AuthzRequest, CustomResult, HttpFacts } from '../../policy/index.ts';
 import type { ExtensionProvider } from '../../resources/index.ts';
+import { nodeHttp } from '../../wire/http/node-http.ts';
 import { customProviderErrors } from './errors.ts';
 import { pickHeaders, readHttpAnswer } from './http-answer.ts';
 import type { ProviderPlace } from './place.ts';
@@ -27,7 +22,7 @@ export class HttpProvider implements Disposable {
     const pool = { keepAlive: true, maxSockets: mostSockets, maxFreeSockets: 32 } as const;
     this.#agent =
       place.tls === undefined
-        ? new HttpAgent(pool)
+        ? new nodeHttp.Agent(pool)
         : new HttpsAgent({
             ...pool,
             minVersion: 'TLSv1.2',
@@ -63,7 +58,7 @@ export class HttpProvider implements Disposable {
 
   #exchange(options: RequestOptions, signal: AbortSignal): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const outgoing: ClientRequest = (this.#place.tls === undefined ? httpRequest : httpsRequest)({
+      const outgoing: ClientRequest = (this.#place.tls === undefined ? nodeHttp.request : httpsRequest)({
         ...options,
         signal,
       });

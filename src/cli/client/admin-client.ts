@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import type { IncomingMessage, RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { readSecretFile } from '../../app/settings/index.ts';
 import { decodeProblem } from '../../wire/http/decode-problem.ts';
+import { nodeHttp } from '../../wire/http/node-http.ts';
 import { cliErrors } from '../frame/errors.ts';
 import type { ServerTarget } from './discover.ts';
 
@@ -99,7 +100,7 @@ export class AdminClient {
 
   #open(options: RequestOptions, onReply: (reply: IncomingMessage) => void) {
     const { address, tokenFile, caFile } = this.#target;
-    if (address.kind === 'socket') return httpRequest({ ...options, socketPath: address.path }, onReply);
+    if (address.kind === 'socket') return nodeHttp.request({ ...options, socketPath: address.path }, onReply);
     const token = tokenFile === undefined ? undefined : readSecretFile(tokenFile);
     return httpsRequest(
       {

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { AgentAlarm, RefusalRing } from '../../agent/index.ts';
-import { decisionErrors } from '../../operations/decisions/index.ts';
+import { decisionErrors } from '../../operations/decisions/errors.ts';
 import { operatorErrors } from '../../operations/operator-errors.ts';
 import { type HttpServerOptions, httpServer } from '../../wire/http/server.ts';
 

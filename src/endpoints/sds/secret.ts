@@ -22,7 +22,7 @@ export interface Secret {
 
 /** Chain and key, PEM, leaf first. */
 export function svidSecret(name: string, { svid }: OfferedIdentity): Secret {
-  const chain = svid.chain.map(({ der }) => formatCertificatePem(der)).join('');
+  const chain = svid.chainDer.map(formatCertificatePem).join('');
   const key = formatPem('PRIVATE KEY', svid.privateKeyPkcs8);
   return makeSecret(name, {
     case: 'tlsCertificate',

@@ -29,12 +29,13 @@ async function identity(id: string): Promise<OfferedIdentity> {
     hint: '',
     svid: {
       spiffeId: SpiffeId.parse(id),
-      chain: [certificate, pki.intermediate.certificate],
+      chainDer: [certificate.der, pki.intermediate.certificate.der],
       privateKeyPkcs8: key.export({ type: 'pkcs8', format: 'der' }),
       receivedAt: 0,
       notAfter: certificate.notAfter,
       serial: certificate.serial,
       issuerKeyId: '',
+      issuerKeyIds: [],
     },
   };
 }

@@ -66,7 +66,7 @@ const crlsOf = (bundles: WorkloadBundles) => allOf(bundles).flatMap(({ crlsDer }
 function svidOf({ svid, hint }: OfferedIdentity, own: AgentBundle) {
   return {
     spiffeId: svid.spiffeId.uri,
-    x509Svid: concatBytes(svid.chain.map(({ der }) => der)),
+    x509Svid: concatBytes(svid.chainDer),
     x509SvidKey: svid.privateKeyPkcs8,
     bundle: rootsOf(own),
     hint,

@@ -1,6 +1,12 @@
 import { asCastellanError, CastellanError } from '../../base/errors.ts';
 import { abortable } from '../../base/waiting.ts';
-import { authenticate, type Caller, decideImpersonation, readBearer } from '../../identity/index.ts';
+import {
+  authenticate,
+  type Caller,
+  decideImpersonation,
+  isNodeId,
+  readBearer,
+} from '../../identity/index.ts';
 import { isReservedId, type SpiffeId } from '../../spiffe/index.ts';
 import { type Csr, parseCsrPem } from '../../x509/index.ts';
 import { IdempotencyGate } from '../idempotency-gate.ts';
@@ -168,7 +174,7 @@ class IssueSvidVerb {
   #order(job: { request: IssueSvidRequest; entitled: Entitled; csr: Csr; progress: Progress }): SigningOrder {
     const { request, entitled, csr, progress } = job;
     const { caller, spiffeId } = entitled;
-    const dnsNames = this.#grantedDnsNames(csr, spiffeId);
+    const dnsNames = this.#grantedDnsNames(csr, entitled);
     if (this.#parts.settings.strictCsr) requireModestNames(csr, spiffeId, dnsNames);
     const dropped = droppedNames(csr, spiffeId, dnsNames);
     const notes = progress.notes?.map(({ code, detail }) => `${code}: ${detail}`) ?? [];
@@ -190,11 +196,19 @@ class IssueSvidVerb {
     };
   }
 
-  /** C21: a DNS name that was asked for is granted only where a registration lists that very name. */
-  #grantedDnsNames(csr: Csr, spiffeId: SpiffeId): readonly string[] {
+  /**
+   * C21: a DNS name that was asked for is granted only where a registration lists that very name; to an agent, only
+   * where that registration is under it.
+   */
+  #grantedDnsNames(csr: Csr, { caller, spiffeId: { uri } }: Entitled): readonly string[] {
     const asked = csr.requested.dnsNames;
     if (asked.length === 0) return asked;
-    const allowed = this.#parts.registrations().dnsNamesOf(spiffeId.uri);
+    const { under, dnsNamesOf } = this.#parts.registrations();
+    const node = caller.identities.find((id) => isNodeId(id, id.trustDomain));
+    const allowed =
+      node === undefined
+        ? dnsNamesOf(uri)
+        : under(node.uri).flatMap(({ spiffeId, dnsNames }) => (spiffeId.uri === uri ? dnsNames : []));
     return asked.filter((name) => allowed.includes(name));
   }
 

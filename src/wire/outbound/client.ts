@@ -1,13 +1,9 @@
-import {
-  type ClientRequest,
-  Agent as HttpAgent,
-  request as httpRequest,
-  type IncomingMessage,
-} from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { Clock } from '../../base/clock.ts';
 import { isCastellanError } from '../../base/errors.ts';
 import { withDeadline } from '../../base/waiting.ts';
+import { nodeHttp } from '../http/node-http.ts';
 import { outboundErrors } from './errors.ts';
 import { GuardedLookup, type LookupOptions } from './guarded-lookup.ts';
 
@@ -106,7 +102,7 @@ class Guard {
     };
     // A fresh connection each time: its address is checked now, not when some pool opened it.
     if (url.protocol === 'http:')
-      return httpRequest(url, { ...common, agent: new HttpAgent({ keepAlive: false }) });
+      return nodeHttp.request(url, { ...common, agent: new nodeHttp.Agent({ keepAlive: false }) });
     const tls = { minVersion: 'TLSv1.2', rejectUnauthorized: true, ...(ca !== undefined && { ca }) } as const;
     return httpsRequest(url, { ...common, ...tls, agent: new HttpsAgent({ keepAlive: false }) });
   }

@@ -97,6 +97,25 @@ describe('an agent', () => {
     expect(minted).toMatchObject({ actor: web.id, object: nested, detail: { audiences: ['api'] } });
   });
 
+  it('gets the DNS names of registrations under it, and none of another agent’s or of nobody’s (adv:A3)', async () => {
+    const shared = `${td}/ns/shop/sa/shared`;
+    const named = (name: string, parentId: string, dnsNames: readonly string[]) => {
+      const text = JSON.parse(registration({ name, spiffeId: shared, parentId })) as { spec: object };
+      return `${JSON.stringify({ ...text, spec: { ...text.spec, dnsNames } })}\n`;
+    };
+    await apply(ca, named('web-shared', web.id, ['web.example']));
+    await apply(ca, named('db-shared', db.id, ['db.example']));
+    const csr = await makeCsr({ uris: [shared], dnsNames: ['web.example', 'db.example', 'other.example'] });
+    for (const [agent, own] of [
+      [web, 'web.example'],
+      [db, 'db.example'],
+    ] as const) {
+      using client = ca.client(agent);
+      const { chain } = await client.create({ csr: csr.pem, metadata: { ImpersonatedIdentity: shared } });
+      expect(leafOf(chain).san).toMatchObject({ uris: [shared], dnsNames: [own] });
+    }
+  });
+
   const outside: readonly (readonly [string, string])[] = [
     ['an identity of another agent', pay],
     ['an identity that nobody registered', nobody],
@@ -134,7 +153,7 @@ describe('an agent', () => {
     const { registrations } = await stream.next();
     stream.cancel();
     expect(registrations?.items.map(({ spiffeId }) => spiffeId).sort()).toEqual(
-      [cart, denied, nested, `${td}/groups/fronts`].sort(),
+      [cart, denied, nested, `${td}/groups/fronts`, `${td}/ns/shop/sa/shared`].sort(),
     );
   });
 

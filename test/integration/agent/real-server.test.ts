@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  type X509SVID,
   X509SVIDRequestSchema,
   X509SVIDResponseSchema,
 } from '../../../src/wire/gen/spiffe/workload/workloadapi_pb.js';
@@ -13,12 +14,12 @@ const x509 = [X509SVIDRequestSchema, X509SVIDResponseSchema] as const;
 const parentId = 'spiffe://cluster.local/castellan/agent/join_token/local';
 const uid = process.getuid?.() ?? 0;
 
-const registered = (name: string, selectors: readonly string[]) =>
+const registered = (name: string, selectors: readonly string[], more: object = {}) =>
   `${JSON.stringify({
     apiVersion: 'castellan.dev/v1alpha1',
     kind: 'IdentityRegistration',
     metadata: { name },
-    spec: { spiffeId: `spiffe://cluster.local/${name}`, parentId, selectors },
+    spec: { spiffeId: `spiffe://cluster.local/${name}`, parentId, selectors, ...more },
   })}\n`;
 
 describe('castellan up', () => {
@@ -44,6 +45,30 @@ describe('castellan up', () => {
     expect(await ca.server.state.store.issuances.findBySerial(leaf.serial)).toBeDefined();
   });
 });
+
+describe('DNS names', () => {
+  it('of a registration are in its certificates, anew when they change, and no others', async () => {
+    await using ca = await castellan({ flags: { 'agent.withUp': 'true' } });
+    const socket = ca.server.endpoints.workloadApi?.slice('unix:'.length) ?? '';
+    using client = new SocketClient(socket);
+    const register = (...dnsNames: string[]) =>
+      apply(ca, registered('web', [`unix:uid:${uid}`], { dnsNames }));
+    await register('web.shop.example', '*.shop.example');
+    const first = leafOf(await firstSvid(client));
+    expect([...(first.san?.dnsNames ?? [])].sort()).toEqual(['*.shop.example', 'web.shop.example']);
+    expect(first.san?.uris).toEqual(['spiffe://cluster.local/web']);
+    using stream = client.stream(fetchX509, x509);
+    await stream.next();
+    await register('shop.example');
+    const changed = leafOf((await stream.next()).svids[0] as X509SVID);
+    expect(changed.san?.dnsNames).toEqual(['shop.example']);
+    expect(changed.publicKey.spkiSha256).not.toBe(first.publicKey.spkiSha256);
+    await register();
+    expect(leafOf((await stream.next()).svids[0] as X509SVID).san?.dnsNames).toEqual([]);
+  });
+});
+
+const leafOf = ({ x509Svid }: X509SVID) => parseCertificate(x509Svid.subarray(0, derLength(x509Svid)));
 
 /** A registration is pushed: until it is here the answer is no. */
 async function firstSvid(client: SocketClient) {
