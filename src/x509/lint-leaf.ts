@@ -6,7 +6,9 @@ import { readName } from './name.ts';
 import { oids } from './oids.ts';
 
 const maxLeafBytes = 4096;
-const hostName = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+/** A wildcard is the whole first label, or there is none. */
+const hostName =
+  /^(?=.{1,253}$)(\*\.)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
 const leafOrder: readonly string[] = [
   oids.keyUsage,
   oids.extKeyUsage,
