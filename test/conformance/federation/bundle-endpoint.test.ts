@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { describe, expect, it, vi } from 'vitest';
-import { serverId } from '../../../src/authority/index.ts';
+import { serverId } from '../../../src/spiffe/index.ts';
 import { parseCertificate } from '../../../src/x509/index.ts';
 import { type Castellan, castellan } from '../../support/castellan.ts';
 import { cliAt } from '../../support/cli-here.ts';
