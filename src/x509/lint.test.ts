@@ -106,7 +106,7 @@ const broken: Record<string, () => CertificateParts> = {
   san_critical: () =>
     replacing(oids.subjectAltName, extension(oids.subjectAltName, derSequence(ia5Name(6, id.uri)))),
   other_names_allowed: () => replacing(oids.subjectAltName, san(ia5Name(6, id.uri), ia5Name(2, 'a.example'))),
-  dns_names_plain: () => replacing(oids.subjectAltName, san(ia5Name(6, id.uri), ia5Name(2, '*.example'))),
+  dns_names_plain: () => replacing(oids.subjectAltName, san(ia5Name(6, id.uri), ia5Name(2, 'a*.example'))),
   not_an_authority: () => replacing(oids.basicConstraints, authorityConstraints()),
   signs_digitally: () => replacing(oids.keyUsage, keyUsage(2)),
   signs_no_certificates: () => replacing(oids.keyUsage, keyUsage(0, 2, 5)),

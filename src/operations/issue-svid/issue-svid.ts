@@ -203,12 +203,12 @@ class IssueSvidVerb {
   #grantedDnsNames(csr: Csr, { caller, spiffeId: { uri } }: Entitled): readonly string[] {
     const asked = csr.requested.dnsNames;
     if (asked.length === 0) return asked;
-    const { under, dnsNamesOf } = this.#parts.registrations();
+    const view = this.#parts.registrations();
     const node = caller.identities.find((id) => isNodeId(id, id.trustDomain));
     const allowed =
       node === undefined
-        ? dnsNamesOf(uri)
-        : under(node.uri).flatMap(({ spiffeId, dnsNames }) => (spiffeId.uri === uri ? dnsNames : []));
+        ? view.dnsNamesOf(uri)
+        : view.under(node.uri).flatMap(({ spiffeId, dnsNames }) => (spiffeId.uri === uri ? dnsNames : []));
     return asked.filter((name) => allowed.includes(name));
   }
 
