@@ -112,6 +112,7 @@ describe('secrets over the socket of the agent', () => {
     stream.send({ resourceNamesSubscribe: ['default'] });
     await stream.next();
     await node[Symbol.asyncDispose]();
-    expect((await errorOf(stream.next())).code).toBe(status.UNAVAILABLE);
+    // A stream that is cut off in the midst of a frame is an internal error to its client, else the server is away.
+    expect([status.UNAVAILABLE, status.INTERNAL]).toContain((await errorOf(stream.next())).code);
   });
 });
