@@ -169,7 +169,11 @@ describe('attestation', () => {
 });
 
 describe('reports', () => {
-  const told = (refused: string) => ({ refused, policyRevision: '' });
+  const told = (refused: string, wantedKeySets: readonly string[] = []) => ({
+    refused,
+    policyRevision: '',
+    wantedKeySets,
+  });
   const svid = (serial: string, spiffeId = `${td}/w`) =>
     ({ serial, spiffeId: { uri: spiffeId }, issuerKeyId: 'aa', notAfter: 5 }) as unknown as WorkloadSvid;
 
@@ -188,13 +192,14 @@ describe('reports', () => {
     const long = `${td}/${'x'.repeat(1_900)}`;
     reports.tell(
       view,
-      told(''),
+      told('', ['https://issuer.example/keys']),
       Array.from({ length: 100 }, (_, i) => svid(`s${i}`, long)),
     );
     const later = sent.slice(2);
     expect(later.length).toBeGreaterThan(4);
     for (const { began } of later) expect(began.length * 2_000).toBeLessThan(64 * 1024);
     expect(later.flatMap(({ began }) => began)).toHaveLength(100);
+    expect(later.flatMap(({ wantedKeySets }) => wantedKeySets)).toEqual(['https://issuer.example/keys']);
   });
 });
 

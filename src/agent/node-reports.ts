@@ -11,6 +11,8 @@ export interface ToldInForce {
   readonly refused: string;
   /** By which policy this node decides; empty where it does not. */
   readonly policyRevision: string;
+  /** Key sets to be fetched again; of this time only. */
+  readonly wantedKeySets: readonly string[];
 }
 
 /** What one stream has told the server, so that it is told no more than what changed. */
@@ -35,7 +37,11 @@ export class NodeReports {
       bundleSequences: new Map([...view.bundles.values()].map((one) => [one.trustDomain, one.sequence])),
       policyRevision: told.policyRevision,
     };
-    for (const part of partition(began.map(toHeld), ended)) this.#stream.report({ ...common, ...part });
+    let { wantedKeySets } = told;
+    for (const part of partition(began.map(toHeld), ended)) {
+      this.#stream.report({ ...common, wantedKeySets, ...part });
+      wantedKeySets = [];
+    }
   }
 }
 

@@ -34,6 +34,8 @@ const retryCapMs = 15_000;
 /** A change of certificates is reported when things have been quiet for so long. */
 const reportAfterMs = 500;
 const alarmAfterFailures = 3;
+/** Longer than any URL that is fetched; a report has room for it. */
+const longestKeySetName = 4_096;
 
 /** Follows what the server tells this node, through every interruption. What was told last stays in force. */
 export class NodeSync implements Disposable {
@@ -97,6 +99,13 @@ export class NodeSync implements Disposable {
   policyInForce(revision: string, refused = ''): void {
     this.#policy = { revision, refused };
     this.#tell();
+  }
+
+  /** The server is to fetch that key set again; false when it cannot be told. */
+  wantKeySet(name: string): boolean {
+    if (!this.#isUp || this.#reports === undefined || name.length > longestKeySetName) return false;
+    this.#tell([name]);
+    return true;
   }
 
   [Symbol.dispose](): void {
@@ -179,9 +188,9 @@ export class NodeSync implements Disposable {
     onView(view);
   }
 
-  #tell(): void {
+  #tell(wantedKeySets: readonly string[] = []): void {
     const refused = this.#refused === '' ? this.#policy.refused : this.#refused;
-    const told = { refused, policyRevision: this.#policy.revision };
+    const told = { refused, policyRevision: this.#policy.revision, wantedKeySets };
     if (this.#view !== undefined) this.#reports?.tell(this.#view, told, this.#parts.held());
   }
 

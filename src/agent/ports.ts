@@ -54,6 +54,8 @@ export interface NodeReport {
   readonly refused: string;
   readonly bundleSequences: ReadonlyMap<string, bigint>;
   readonly policyRevision: string;
+  /** Key sets that the server should fetch again. */
+  readonly wantedKeySets: readonly string[];
   readonly began: readonly HeldCertificate[];
   readonly endedSerials: readonly string[];
 }

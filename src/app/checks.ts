@@ -37,7 +37,7 @@ export interface ChecksParts {
 export async function openChecks(parts: ChecksParts): Promise<Checks> {
   const { settings, environment, state, metrics, stack } = parts;
   const { store, authority } = state;
-  const relay = new KeySetRelay(keyFetchers(settings, environment), environment.clock);
+  const relay = stack.use(new KeySetRelay(keyFetchers(settings, environment), environment.clock));
   const send = (rows: readonly TrafficRow[]) => store.traffic.add(rows);
   const traffic = openTraffic({ environment, metrics, send }, stack);
   const deciding = await openDeciding({

@@ -3,7 +3,6 @@ import { dirname } from 'node:path';
 import type { Metrics } from '../adapters/telemetry/index.ts';
 import type { Duration } from '../base/duration.ts';
 import { parseIpBlock } from '../base/ip.ts';
-import type { KeySetFetcher } from '../jwt/index.ts';
 import {
   type CheckOutcome,
   type CheckQuestion,
@@ -18,11 +17,11 @@ import {
   FollowedResources,
   FollowedTrust,
   type NodeContent,
+  NodeKeySets,
   readNodeContent,
   storeRevisionOf,
   type TrustContent,
 } from '../operations/policy-content/index.ts';
-import { type KeySetPlace, keySetName } from '../operations/policy-snapshot/index.ts';
 import type { DecisionRow, TrafficRow } from '../operations/ports/index.ts';
 import { writeTrafficRow } from '../operations/traffic/index.ts';
 import { type Deciding, openDeciding } from './deciding.ts';
@@ -50,6 +49,8 @@ export interface NodeChecksParts {
     dropped: number,
     traffic?: readonly Uint8Array[],
   ) => Promise<void>;
+  /** Asks the server to fetch a key set again; false when it cannot be asked now. */
+  readonly want: (keySet: string) => boolean;
   /** A policy is in force: the server wants to know. */
   readonly onInForce: (revision: string) => void;
   /** A policy was refused, and why. */
@@ -79,8 +80,8 @@ export class NodeChecks implements AsyncDisposable {
   readonly #stack = new AsyncDisposableStack();
   readonly #nothing: CheckRequest;
   readonly #trust = new FollowedTrust(noTrust);
+  readonly #keySets: NodeKeySets;
   readonly #denied = new FollowedDenyList({ serials: [], spiffeIds: [] });
-  #keySets = new Map<string, NodeContent['keySets'][number]>();
   #following: Following | undefined;
   #inForce = '';
   #heardAt: number;
@@ -100,6 +101,8 @@ export class NodeChecks implements AsyncDisposable {
     });
     const send = (rows: readonly TrafficRow[]) => parts.ship([], 0, rows.map(writeTrafficRow));
     this.#traffic = openTraffic({ ...parts, send }, this.#stack);
+    const { maxStale, want } = parts;
+    this.#keySets = new NodeKeySets({ clock, keptMs: keysKeptMs + maxStale, want });
     this.#nothing = undecided(parts.environment);
     this.#timer = this.#listen();
     parts.metrics.sample((set) => {
@@ -180,7 +183,7 @@ export class NodeChecks implements AsyncDisposable {
     const settings = JSON.stringify(content.settings, (_key, value: unknown) =>
       value instanceof Map ? [...value] : value,
     );
-    this.#keySets = new Map(content.keySets.map((one) => [one.name, one]));
+    this.#keySets.replace(content.keySets);
     const following = this.#following;
     const revision = storeRevisionOf(policy.revision) ?? content.storeRevision;
     if (following !== undefined && following.settings === settings) {
@@ -219,27 +222,13 @@ export class NodeChecks implements AsyncDisposable {
       bindings: new ProxyBindings(bindings),
       ring: this.#ring,
       traffic: this.#traffic.counter,
-      fetcherFor: (place) => this.#fetcherFor(place),
-      keeping: { refreshMs: 5_000, cooldownMs: 250, maxStaleMs: 15_000 },
+      fetcherFor: (place) => this.#keySets.fetcherFor(place),
+      keeping: keysRelayed,
       mayDecide: () => !this.isStale,
     });
     const { problem } = deciding.feed.status();
     if (problem !== undefined) throw new Error(problem);
     return { stack: opening.move(), resources, deciding, settings };
-  }
-
-  /** The server fetches; what it could not refresh for too long is not believed here either. */
-  #fetcherFor(place: KeySetPlace): KeySetFetcher {
-    return {
-      fetch: () => {
-        const found = this.#keySets.get(keySetName(place));
-        if (found === undefined) return Promise.reject(new Error('the server has not told its keys'));
-        const age = this.#parts.environment.clock.now() - found.fetchedAt;
-        return age > keysKeptMs + this.#parts.maxStale
-          ? Promise.reject(new Error('its keys are too old'))
-          : Promise.resolve(found.text);
-      },
-    };
   }
 
   /** Same resources, same settings: what both compiled must be the same. */
@@ -267,6 +256,15 @@ export class NodeChecks implements AsyncDisposable {
 }
 
 const longestCompileMs = 120_000;
+
+/** What was told is looked at often, for that costs nothing; the server is asked for an unknown kid less often. */
+const keysRelayed = {
+  refreshMs: 5_000,
+  cooldownMs: 250,
+  kidCooldownMs: 5_000,
+  absentKidMs: 5_000,
+  maxStaleMs: 15_000,
+} as const;
 
 const noTrust = {
   trustDomain: 'nowhere.invalid' as TrustContent['trustDomain'],

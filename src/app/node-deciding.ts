@@ -39,6 +39,7 @@ export function nodeDeciding(
     heardFile: join(directory, 'server-heard'),
     isUp: () => node?.sync.isUp ?? false,
     ship: (...shipped) => send(...shipped),
+    want: (keySet) => node?.sync.wantKeySet(keySet) ?? false,
     onInForce: (revision) => node?.sync.policyInForce(revision),
     onRefused: (problem) => node?.sync.policyInForce(checks.inForce, problem),
   });

@@ -35,6 +35,10 @@ export class Coalescer<V> {
     return this.#running.size;
   }
 
+  isRunning(key: string): boolean {
+    return this.#running.has(key);
+  }
+
   /** `work` gets no caller's signal: it serves them all. A caller who aborts stops waiting. */
   run(key: string, work: () => Promise<V>, signal: AbortSignal): Promise<V> {
     let shared = this.#running.get(key);

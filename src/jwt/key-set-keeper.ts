@@ -5,8 +5,11 @@ import { type KeySet, type KeySetRules, parseKeySet } from './key-set.ts';
 
 /** Brings the text of a JWKS document from wherever it is. Throws when it cannot. */
 export interface KeySetFetcher {
-  fetch(signal: AbortSignal): Promise<string>;
+  fetch(signal: AbortSignal, why?: FetchReason): Promise<string>;
 }
+
+/** `kid`: a token names a key that the last text lacks. */
+export type FetchReason = 'due' | 'kid';
 
 export type KidRefresh =
   | { readonly outcome: 'found'; readonly keys: KeySet }
@@ -35,6 +38,8 @@ export interface KeySetKeeperOptions {
   readonly refreshMs?: number;
   /** No two fetches are closer than this, whatever asks for them. */
   readonly cooldownMs?: number;
+  /** The same for unknown kids, which then count apart: where only they make somebody ask the issuer. */
+  readonly kidCooldownMs?: number;
   readonly maxStaleMs?: number;
   /** How long a kid that the issuer lacks is not asked for again. */
   readonly absentKidMs?: number;
@@ -68,7 +73,8 @@ const longestRetryMs = 60 * 60_000;
  * or talks nonsense, none invented ever (G6, T14, T15). Ages count in boot time, so a wall clock that jumps changes none.
  */
 export class KeySetKeeper implements KeySetSource, Disposable {
-  readonly #options: Required<Omit<KeySetKeeperOptions, 'logger' | 'rules'>>;
+  readonly #options: Required<Omit<KeySetKeeperOptions, 'logger' | 'rules' | 'kidCooldownMs'>>;
+  readonly #kidCooldownMs: number | undefined;
   readonly #rules: KeySetRules;
   readonly #logger: Logger;
   readonly #closing = new AbortController();
@@ -76,6 +82,7 @@ export class KeySetKeeper implements KeySetSource, Disposable {
   readonly #absentKids = new Map<string, number>();
   #good: { readonly keys: KeySet; readonly at: number } | undefined;
   #lastAttemptAt: number | undefined;
+  #lastForKidAt: number | undefined;
   #lastError: string | undefined;
   #failures = 0;
   #fetches = 0;
@@ -83,6 +90,7 @@ export class KeySetKeeper implements KeySetSource, Disposable {
 
   constructor(options: KeySetKeeperOptions) {
     this.#options = { ...defaults, ...options };
+    this.#kidCooldownMs = options.kidCooldownMs;
     this.#rules = options.rules ?? { source: 'remote' };
     this.#logger = options.logger ?? silentLogger;
   }
@@ -106,7 +114,7 @@ export class KeySetKeeper implements KeySetSource, Disposable {
     const before = this.#find(kid);
     if (before !== undefined) return { outcome: 'found', keys: before };
     if (kid.length > longestKid || this.#isKnownAbsent(kid)) return { outcome: 'absent' };
-    const asked = await this.#attempt(signal);
+    const asked = await this.#attempt(signal, 'kid');
     const keys = this.#find(kid);
     if (keys !== undefined) return { outcome: 'found', keys };
     if (this.#lastError !== undefined) return { outcome: 'failed' };
@@ -131,19 +139,25 @@ export class KeySetKeeper implements KeySetSource, Disposable {
   }
 
   /** Fetches unless that was done a moment ago; all who ask at once share the one. True when it was done. */
-  async #attempt(signal: AbortSignal): Promise<boolean> {
-    const cool =
-      this.#lastAttemptAt === undefined || this.#now() - this.#lastAttemptAt >= this.#options.cooldownMs;
-    if (!cool && this.#fetching.running === 0) return false;
-    await this.#fetching.run('fetch', () => this.#fetch(), signal);
+  async #attempt(signal: AbortSignal, why: FetchReason = 'due'): Promise<boolean> {
+    if (!this.#isCool(why) && this.#fetching.running === 0) return false;
+    await this.#fetching.run('fetch', () => this.#fetch(why), signal);
     return true;
   }
 
-  async #fetch(): Promise<void> {
+  #isCool(why: FetchReason): boolean {
+    const isApart = why === 'kid' && this.#kidCooldownMs !== undefined;
+    const last = isApart ? this.#lastForKidAt : this.#lastAttemptAt;
+    const cooldownMs = isApart ? this.#kidCooldownMs : this.#options.cooldownMs;
+    return last === undefined || this.#now() - last >= cooldownMs;
+  }
+
+  async #fetch(why: FetchReason): Promise<void> {
     this.#lastAttemptAt = this.#now();
+    if (why === 'kid') this.#lastForKidAt = this.#lastAttemptAt;
     this.#fetches++;
     try {
-      const keys = parseKeySet(await this.#fetchText(), this.#rules);
+      const keys = parseKeySet(await this.#fetchText(why), this.#rules);
       if (keys.revision !== this.#good?.keys.revision) this.#absentKids.clear();
       this.#good = {
         keys: keys.revision === this.#good?.keys.revision ? this.#good.keys : keys,
@@ -165,9 +179,9 @@ export class KeySetKeeper implements KeySetSource, Disposable {
     this.#scheduleNext();
   }
 
-  #fetchText(): Promise<string> {
+  #fetchText(why: FetchReason): Promise<string> {
     const { clock, timeoutMs, fetcher } = this.#options;
-    return withDeadline(clock, timeoutMs, this.#closing.signal, (signal) => fetcher.fetch(signal));
+    return withDeadline(clock, timeoutMs, this.#closing.signal, (signal) => fetcher.fetch(signal, why));
   }
 
   #scheduleNext(): void {

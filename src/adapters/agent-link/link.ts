@@ -112,6 +112,7 @@ function toReport(report: NodeReport) {
     policyRevision: report.policyRevision,
     bundleSequences: Object.fromEntries(report.bundleSequences),
     endedSerials: [...report.endedSerials],
+    wantedKeySets: [...report.wantedKeySets],
     svids: report.began.map(({ spiffeId, serial, issuerKeyId, notAfter }) => ({
       spiffeId,
       serial,

@@ -49,6 +49,9 @@ export interface AgentDoorParts {
   readonly random: Random;
 }
 
+/** Of one report: more names, and longer ones, are passed over. */
+const mostWanted = 64;
+const longestWanted = 4_096;
 const attestMs = 30_000;
 const sendMs = 30_000;
 
@@ -174,5 +177,8 @@ function readReport(report: Report): AgentReport {
       notAfter: Number(notAfterMs),
     })),
     endedSerials: report.endedSerials,
+    wantedKeySets: report.wantedKeySets
+      .slice(0, mostWanted)
+      .filter(({ length }) => length > 0 && length <= longestWanted),
   };
 }

@@ -18,6 +18,8 @@ export interface AgentReport {
   readonly svids: readonly HeldSvid[];
   readonly endedSerials: readonly string[];
   readonly policyRevision: string;
+  /** Key sets that a token at its node lacks a key of. */
+  readonly wantedKeySets: readonly string[];
 }
 
 /** What an agent holds, as far as it said so. */

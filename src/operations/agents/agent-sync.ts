@@ -54,7 +54,11 @@ export class AgentSync implements Disposable {
     const connected = this.#parts.reports.connect(agent.uri);
     const session = new SyncSession(hello, {
       partsNow: () => this.#shared.partsFor(agent.uri, hello.wantsPolicy),
-      report: (report) => this.#parts.reports.note(agent.uri, report),
+      report: (report) => {
+        const { wantedKeySets } = report;
+        if (hello.wantsPolicy && wantedKeySets.length > 0) this.#parts.policy.want(wantedKeySets);
+        this.#parts.reports.note(agent.uri, report);
+      },
       close: () => {
         connected[Symbol.dispose]();
         this.#toTell.delete(session);

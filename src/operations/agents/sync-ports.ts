@@ -15,6 +15,8 @@ export interface FederatedBundles {
 /** What agents decide by at the node. */
 export interface PolicyForAgents {
   current(): PolicyContent | undefined;
+  /** An agent lacks a key of these key sets. */
+  want(keySets: readonly string[]): void;
   watch(listener: () => void): Disposable;
 }
 

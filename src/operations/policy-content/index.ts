@@ -9,6 +9,7 @@ export {
   writeNodeContent,
   writeResource,
 } from './node-content.ts';
+export { NodeKeySets, type NodeKeySetsOptions } from './node-key-sets.ts';
 export { NodePolicy, type NodePolicyContent, type NodePolicyParts, storeRevisionOf } from './node-policy.ts';
 export { PolicyRollout, type RolloutMember } from './policy-rollout.ts';
 export { KeySetRelay, type RelayedKeySet } from './relayed-key-sets.ts';

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Logger } from '../../base/logger.ts';
-import type { PolicyFeed, RequestKeys } from '../policy-snapshot/index.ts';
+import { keySetName, type PolicyFeed, type RequestKeys } from '../policy-snapshot/index.ts';
 import type { ResourceKey, ResourceReader } from '../ports/index.ts';
 import { type NodeDecisionSettings, writeNodeContent, writeResource } from './node-content.ts';
 import type { KeySetRelay } from './relayed-key-sets.ts';
@@ -63,6 +63,13 @@ export class NodePolicy implements Disposable {
     if (this.#snapshotRevision === undefined) return undefined;
     this.#current ??= this.#build(this.#snapshotRevision);
     return this.#current;
+  }
+
+  /** A node asks that these are fetched again; names that no policy in force names are passed over. */
+  want(keySets: readonly string[]): void {
+    const wanted = new Set(keySets);
+    for (const place of this.#parts.keys.places())
+      if (wanted.has(keySetName(place))) this.#parts.relay.want(place);
   }
 
   watch(listener: () => void): Disposable {

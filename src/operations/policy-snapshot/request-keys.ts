@@ -29,7 +29,9 @@ export interface RequestKeysOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   /** How key sets are kept where they are relayed rather than fetched. */
-  readonly keeping?: Pick<KeySetKeeperOptions, 'refreshMs' | 'cooldownMs' | 'maxStaleMs'> | undefined;
+  readonly keeping?:
+    | Pick<KeySetKeeperOptions, 'refreshMs' | 'cooldownMs' | 'kidCooldownMs' | 'absentKidMs' | 'maxStaleMs'>
+    | undefined;
   /** For the metric; `issuer` is the configured place. */
   readonly onVerified?: (results: readonly TokenResult[]) => void;
 }

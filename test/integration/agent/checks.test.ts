@@ -1,18 +1,21 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../../../src/adapters/system/clock.ts';
 import { Metrics } from '../../../src/adapters/telemetry/index.ts';
 import { type RunningAgent, startAgent } from '../../../src/app/agent.ts';
 import { systemEnvironment } from '../../../src/app/environment.ts';
 import { loadSettings } from '../../../src/app/settings/index.ts';
+import { startHttpsServer } from '../../fakes/https-server.ts';
 import { FakeLogger } from '../../fakes/logger.ts';
+import { FakeTokenIssuer } from '../../fakes/token-issuer.ts';
 import { agentToken } from '../../support/agent-client.ts';
 import { applyText } from '../../support/apply.ts';
 import { type Castellan, castellan } from '../../support/castellan.ts';
 import { ask, CheckClient, cartEntry, webFront } from '../../support/check-harness.ts';
 import { cliAt } from '../../support/cli-here.ts';
-import { policyYaml } from '../../support/policy.ts';
+import { policyYaml, requestAuthYaml } from '../../support/policy.ts';
 
 const settings = 'proxies: [{name: local, listener: ext-authz, trustProxyPrincipal: true}]\n';
 const open = policyYaml('gate', '{rules: [{}]}');
@@ -44,8 +47,8 @@ async function agentOf(ca: Castellan, token?: string): Promise<RunningAgent> {
   });
 }
 
-async function decide(client: CheckClient): Promise<string> {
-  const { response } = await client.check(ask());
+async function decide(client: CheckClient, headers: Readonly<Record<string, string>> = {}): Promise<string> {
+  const { response } = await client.check(ask({ headers }));
   return response.status?.code === 0 ? 'allow' : (response.status?.message ?? '');
 }
 
@@ -107,5 +110,68 @@ describe('an agent with doors for proxies', () => {
     await using again = await agentOf(ca);
     using client = new CheckClient(again.checks?.extAuthz ?? '');
     expect(await decide(client)).toBe('allow');
+  });
+});
+
+/** A server that believes an issuer, whose keys it fetches; `later` moves its clock on. */
+async function withIssuer() {
+  const issuers = [new FakeTokenIssuer({ kid: 'old' })];
+  let fetches = 0;
+  const publisher = await startHttpsServer((_request, reply) => {
+    fetches++;
+    reply.end(issuers.at(-1)?.jwks());
+  });
+  const caFile = join(scratch, 'issuer-ca.pem');
+  writeFileSync(caFile, publisher.ca);
+  let ahead = 0;
+  const clock = {
+    ...systemClock,
+    now: () => systemClock.now() + ahead,
+    bootTime: () => systemClock.bootTime() + ahead,
+  };
+  const ca = await castellan({
+    settings: `${settings}outbound: {allow: [127.0.0.1, "::1"], caFile: ${caFile}}\n`,
+    environment: { clock },
+  });
+  const rule = `{issuer: "https://issuer.example", jwksUri: "https://localhost:${publisher.port}/keys"}`;
+  await applyText(ca, cartEntry + requestAuthYaml('jwt', `{jwtRules: [${rule}]}`) + open);
+  return {
+    ca,
+    fetches: () => fetches,
+    rotate(kid: string) {
+      issuers.push(new FakeTokenIssuer({ kid }));
+    },
+    later(ms: number) {
+      ahead += ms;
+    },
+    bearer: (kid?: string) => ({
+      authorization: `Bearer ${issuers.at(-1)?.token({ sub: 'u', exp: Math.floor(Date.now() / 1000) + 600 }, kid === undefined ? {} : { kid })}`,
+    }),
+    async [Symbol.asyncDispose]() {
+      await ca[Symbol.asyncDispose]();
+      await publisher[Symbol.asyncDispose]();
+    },
+  };
+}
+
+describe('a token of a key that the node does not know', () => {
+  it('is believed as soon as the server has fetched the key for the node; made-up keys cost it no fetch (adv:T13)', async () => {
+    await using issuing = await withIssuer();
+    const { ca, fetches, bearer } = issuing;
+    await using agent = await agentOf(ca, await agentToken(ca, 'web'));
+    using client = new CheckClient(agent.checks?.extAuthz ?? '');
+    await vi.waitFor(async () => expect(await decide(client, bearer())).toBe('allow'), patience);
+    expect(fetches()).toBe(1);
+    issuing.later(31_000);
+    issuing.rotate('new');
+    await vi.waitFor(async () => expect(await decide(client, bearer())).toBe('allow'), patience);
+    expect(fetches()).toBe(2);
+    const flood = Array.from({ length: 300 }, (_, i) => decide(client, bearer(`made-up-${i}`)));
+    expect(new Set(await Promise.all(flood))).toEqual(new Set(['jwt_bad_signature']));
+    expect(fetches()).toBe(2);
+    await ca[Symbol.asyncDispose]();
+    await vi.waitFor(() => expect(agent.node.sync.isUp).toBe(false), patience);
+    issuing.rotate('newest');
+    expect(await decide(client, bearer())).toBe('jwt_bad_signature');
   });
 });

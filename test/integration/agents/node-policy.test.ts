@@ -44,6 +44,7 @@ async function nodeDoor(options: { up?: boolean; ship?: NodeChecksParts['ship'] 
     heardFile: join(scratch, 'heard'),
     isUp: () => state.up,
     ship: options.ship ?? (async () => undefined),
+    want: () => false,
     onInForce: () => undefined,
     onRefused: (problem) => {
       state.refused = problem;

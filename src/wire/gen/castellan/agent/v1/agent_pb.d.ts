@@ -331,6 +331,14 @@ export declare type Report = Message<"castellan.agent.v1.Report"> & {
    * @generated from field: repeated string ended_serials = 6;
    */
   endedSerials: string[];
+
+  /**
+   * Key sets, named as the policy snapshot names them, that a token at this node lacks a key of: the server fetches them
+   * again when the last fetch is long enough ago. Said once, not repeated in later reports.
+   *
+   * @generated from field: repeated string wanted_key_sets = 7;
+   */
+  wantedKeySets: string[];
 };
 
 /**
