@@ -72,6 +72,12 @@ export const authenticationCatalogue = {
     why: 'whoever sits on the way can give you their own keys and then sign tokens',
     fix: 'use an https jwksUri',
   },
+  CAS0311: {
+    severity: 'info',
+    title: 'token that not every proxy takes away',
+    why: 'forwardOriginalToken: false takes a used token away; proxies other than Envoy cannot do so in the query, where it also ends in logs, and some need a line for a header of your own',
+    fix: 'send the token in Authorization, or see the page of your proxy; forwardOriginalToken: true if the workload wants it',
+  },
   CAS0501: {
     severity: 'info',
     title: 'two registrations for the same selectors',

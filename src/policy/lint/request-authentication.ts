@@ -1,5 +1,5 @@
 import type { JwtRule, PathStep } from '../../resources/index.ts';
-import { type LintContext, type PolicyTarget, place, type RequestTarget } from './context.ts';
+import { type LintContext, type Place, type PolicyTarget, place, type RequestTarget } from './context.ts';
 import { isToken, quote, rulesOf, valuesOf } from './rules.ts';
 import { describeScope, scopesMeet } from './scope.ts';
 
@@ -50,9 +50,32 @@ function lintRule(
       at('fromCookies'),
       `the cookie ${quote(rule.fromCookies[0] ?? '')} is still sent to the workload`,
     );
+  if (!rule.forwardOriginalToken) lintTakenAway(context, rule, at);
   const places = [...rule.fromHeaders.map(({ name }) => name), ...rule.fromParams, ...rule.fromCookies];
   if (places.length > 0 && !rule.fromHeaders.some(({ name }) => name.toLowerCase() === 'authorization'))
     context.report('CAS0309', at(), `tokens are only looked for in ${quote(places.join(', '))}`);
+}
+
+/** A used token leaves the request only where the proxy can change that part of it. */
+function lintTakenAway(
+  context: LintContext,
+  { fromParams, fromHeaders }: JwtRule,
+  at: (...steps: readonly PathStep[]) => Place,
+): void {
+  const [parameter] = fromParams;
+  const own = fromHeaders.findIndex(({ name }) => name.toLowerCase() !== 'authorization');
+  if (parameter !== undefined)
+    context.report(
+      'CAS0311',
+      at('fromParams'),
+      `behind nginx, HAProxy, Caddy and Traefik the parameter ${quote(parameter)} is still sent to the workload`,
+    );
+  else if (own !== -1)
+    context.report(
+      'CAS0311',
+      at('fromHeaders', own),
+      `nginx, Caddy and Traefik need a line of configuration to take the header ${quote(fromHeaders[own]?.name ?? '')} away`,
+    );
 }
 
 function placesOf(rule: JwtRule): string {
