@@ -24,8 +24,8 @@ const rounds = 5;
 
 /** How many calls are under way at once, how many make a round, and how many rounds make the servers' code warm. */
 const loads = {
-  64: { connections: 4, streams: 16, calls: 2500, warmUps: 2 },
-  1: { connections: 1, streams: 1, calls: 400, warmUps: 1 },
+  64: { connections: 4, streams: 16, calls: 4000, warmUps: 8 },
+  1: { connections: 1, streams: 1, calls: 400, warmUps: 0 },
 } as const;
 type InFlight = keyof typeof loads;
 
