@@ -1,42 +1,15 @@
-import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { errorOf, SocketClient } from '../support/agent.ts';
-import { bin, freePorts, run, scratchDirectory, startServer } from '../support/cli-process.ts';
+import { startAgent } from '../support/agent-process.ts';
+import { run, scratchDirectory, startServer } from '../support/cli-process.ts';
 import { workloadApi } from '../support/workload-client.ts';
 
 const scratch = scratchDirectory();
 const cwd = scratch.path;
 afterAll(() => scratch.remove());
 const at = (name: string) => join(cwd, name);
-
-/** `castellan agent` as a process, until it says where its doors are. */
-async function startAgent(args: readonly string[]) {
-  const env = { PATH: process.env.PATH ?? '', HOME: cwd, ...freePorts };
-  const child = spawn(process.execPath, [bin, 'agent', ...args], {
-    cwd,
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let stderr = '';
-  child.stderr.on('data', (text: Buffer) => (stderr += text.toString()));
-  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-  const file = at('node/agent/endpoints.json');
-  while (!existsSync(file)) {
-    if (child.exitCode !== null) throw new Error(stderr);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  const endpoints = JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>;
-  return {
-    endpoints,
-    stderr: () => stderr,
-    stop() {
-      child.kill('SIGTERM');
-      return ended;
-    },
-  };
-}
 
 describe('castellan agent', () => {
   it('joins by a token and a fingerprint, explains whom it refuses, serves whom is registered, and starts again without either', async () => {
@@ -47,8 +20,9 @@ describe('castellan agent', () => {
     const fingerprint = roots.items.find(({ role }) => role === 'root')?.fingerprint ?? '';
     const token = await run(['token', 'create', '--agent', 'n1'], { cwd });
     writeFileSync(at('token'), token.stdout, { mode: 0o600 });
-    const args = ['--state-dir', at('node'), '--agent-server', server.endpoints.csr];
-    const first = await startAgent([
+    const node = { cwd, stateDir: at('node') };
+    const args = ['--agent-server', server.endpoints.csr];
+    const first = await startAgent(node, [
       ...args,
       '--agent-root-fingerprint',
       fingerprint,
@@ -91,7 +65,7 @@ describe('castellan agent', () => {
     expect(metrics).toContain('castellan_agent_svids{state="held"} 1');
     expect(await first.stop()).toBe(0);
     expect([existsSync(at('node/agent/endpoints.json')), existsSync(socket)]).toEqual([false, false]);
-    const second = await startAgent(args);
+    const second = await startAgent(node, args);
     using later = new SocketClient(socket);
     expect(await identity(later)).toBe('spiffe://cluster.local/web');
     await second.stop();
