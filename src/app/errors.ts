@@ -11,6 +11,16 @@ export const appErrors = defineErrors({
     message: 'the state directory was never finished: its first initialisation was interrupted',
     next: 'run castellan init (or up) again: nothing that is there has been used',
   },
+  STAGE_IN_THE_WAY: {
+    kind: 'precondition',
+    message: 'the directory for the steps is there already',
+    next: 'name one that is not there: nothing is overwritten',
+  },
+  STAGE_NOT_NEEDED: {
+    kind: 'precondition',
+    message: 'both sets have the same roots',
+    next: 'put the new set into place as it is: every peer can verify what it signs',
+  },
   BUNDLE_READER_TWICE: {
     kind: 'invalid',
     message: 'two readers of the bundle have one name',

@@ -65,7 +65,7 @@ export const authorityErrors = defineErrors({
   ROTATION_PLUGGED_IN: {
     kind: 'precondition',
     message: 'the certificates of this authority are plugged in: it cannot make others',
-    next: 'put the new certificates into the directory they come from; castellan rotate plan root says in which order',
+    next: 'put the new certificates into the directory they come from, in the steps that castellan rotate stage makes; castellan rotate plan root says how far it is',
   },
   ROTATION_GATE_CLOSED: {
     kind: 'precondition',
@@ -135,6 +135,6 @@ export const authorityErrors = defineErrors({
   CACERTS_ROOTS_SWAPPED: {
     kind: 'precondition',
     message: 'the new roots neither contain the old ones nor are contained in them',
-    next: 'first publish old and new roots together, wait one leaf lifetime, then remove the old ones',
+    next: 'castellan rotate stage --from OLD --to NEW --out DIR makes the steps in between: old and new roots together, one leaf lifetime later the new signer, and another later the new roots alone',
   },
 });

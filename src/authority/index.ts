@@ -2,6 +2,7 @@
 export type { Authority, Issuance, IssueForKeyRequest, IssueOptions, IssueRequest } from './authority.ts';
 export type { RevocationList, RevokedLeaf } from './crl-keeper.ts';
 export { authorityErrors } from './errors.ts';
+export { compareRoots } from './journal.ts';
 export { defaultJwtSettings, type JwtSettings, type JwtSvid, type JwtSvidRequest } from './jwt-authority.ts';
 export { istioLifetimes, type LifetimePolicy } from './lifetime.ts';
 export {
@@ -11,6 +12,7 @@ export {
   openAuthority,
   type PluggedSettings,
 } from './open-authority.ts';
+export { type PluggedMaterial, parsePluggedMaterial } from './plugged-material.ts';
 export type {
   AuthorityPorts,
   EphemeralKey,
@@ -53,4 +55,5 @@ export {
 } from './serving-certificate.ts';
 export type { Alarm } from './signing-state.ts';
 export type { AuthorityRole, CertificateRole, SlotState } from './slot.ts';
+export { authorityId } from './slot.ts';
 export type { AuthorityCertificateStatus, AuthorityStatus } from './status.ts';

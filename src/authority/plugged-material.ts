@@ -21,6 +21,8 @@ export interface PluggedMaterial {
   /** The chain file's certificates in its order, nothing removed (C2). */
   readonly chain: readonly Certificate[];
   readonly roots: readonly Certificate[];
+  /** The one of them that the signer stands below. */
+  readonly root: Certificate;
   readonly crls: readonly Crl[];
   readonly warnings: readonly string[];
 }
@@ -52,6 +54,7 @@ export function parsePluggedMaterial(files: PluggedFiles, now: number): PluggedM
     signsUntil,
     chain,
     roots: withoutRepetition(roots),
+    root: path.at(-1) ?? certificate,
     crls,
     warnings,
   };

@@ -1,5 +1,6 @@
 import { hours, minutes, seconds } from '../base/duration.ts';
 import type { TrustDomain } from '../spiffe/index.ts';
+import type { Certificate } from '../x509/index.ts';
 import type { AuthorityEntry } from './authority-entry.ts';
 import type { RevocationList } from './crl-keeper.ts';
 import { authorityErrors } from './errors.ts';
@@ -190,8 +191,10 @@ export class PluggedSource extends JournaledSource {
   async #take(material: PluggedMaterial, now: number): Promise<void> {
     if (compareRoots(this.#held.material.roots, material.roots) === 'swapped')
       throw authorityErrors.CACERTS_ROOTS_SWAPPED();
+    const skipped = skippedStep(this.#held.material, material);
     await this.#keeper.commit(withMaterial(this.#keeper.current, material, now));
     for (const warning of material.warnings) this.ports.logger.warn(warning);
+    if (skipped !== undefined) this.ports.logger.warn(skipped, { next: 'castellan rotate stage' });
     this.#held.material = material;
     const before = this.#state;
     this.#state = this.#makeState();
@@ -267,4 +270,18 @@ async function openActiveJwt(
   const slot = activeJwtSlot(journal);
   if (slot === undefined) throw authorityErrors.AUTHORITY_JOURNAL_DAMAGED();
   return before?.key.kid === slot.jwtKey.kid ? before : openJwtSlot(ports, slot);
+}
+
+/**
+ * R3 is about roots alone: A, then A and B, then B. What signs has a step of its own between them, and peers notice when
+ * it is taken together with another.
+ */
+function skippedStep(held: PluggedMaterial, material: PluggedMaterial): string | undefined {
+  const has = (roots: readonly Certificate[], { sha256 }: Certificate) =>
+    roots.some((root) => root.sha256 === sha256);
+  if (!has(held.roots, material.root))
+    return 'a step was skipped: what signs now stands below a root that peers are given only now, and some do not hold it yet';
+  if (!has(material.roots, held.root))
+    return 'a step was skipped: the root of what signed until now is gone with its signer, and its leaves are refused from now on';
+  return undefined;
 }

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bin, freePorts, type ServerProcess, scratchDirectory, startServer } from '../support/cli-process.ts';
+import { testIntermediate, testRoot, writePluggedSet } from '../support/plugged-ca.ts';
 
 const scratch = scratchDirectory();
 const cwd = scratch.path;
@@ -55,8 +56,13 @@ afterAll(async () => {
 describe('the runbook', () => {
   it('of planned rotations does what it says when its commands are typed as they stand', {
     timeout: 240_000,
-  }, () => {
-    const [see = '', start = '', step = '', leave = '', stop = '', check = ''] = type(
+  }, async () => {
+    const valid = { from: Date.now() - 60_000, until: Date.now() + 3_600_000 };
+    for (const name of ['cacerts', 'new-cacerts']) {
+      const root = await testRoot(valid);
+      writePluggedSet(join(cwd, name), await testIntermediate(root, valid), root);
+    }
+    const [see = '', start = '', step = '', leave = '', stop = '', check = '', stage = ''] = type(
       blocks('how-to/rotate-keys.md'),
     );
     expect(see).toMatch(/root: idle[\s\S]*prepare[\s\S]*publish[\s\S]*activate[\s\S]*retire/);
@@ -68,6 +74,10 @@ describe('the runbook', () => {
     expect(stop).toContain('root: published, paused');
     expect(stop).toContain('root: idle');
     expect(check).toContain('JWT key');
+    expect(stage).toMatch(
+      /3 steps[\s\S]*1-publish: 2 roots[\s\S]*2-activate: 2 roots[\s\S]*3-retire: 1 root,/,
+    );
+    expect(existsSync(join(cwd, 'steps', '3-retire', 'ca-key.pem'))).toBe(true);
     expect([see, start, step, check].join('\n')).not.toMatch(/^error:/m);
   });
 

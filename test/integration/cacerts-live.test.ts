@@ -1,12 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import {
+  cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
-  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -14,6 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { pluggedDirectory } from '../../src/adapters/cacerts/index.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
+import { stageRoots } from '../../src/app/stage-roots.ts';
 import {
   type Authority,
   defaultLeafPolicy,
@@ -28,7 +31,7 @@ import {
   trustDomain,
   validateIssuance,
 } from '../support/authority.ts';
-import { keyPem, type TestCa, testIntermediate, testRoot } from '../support/plugged-ca.ts';
+import { type TestCa, testIntermediate, testRoot, writePluggedSet } from '../support/plugged-ca.ts';
 
 const times = { debounce: milliseconds(20), poll: milliseconds(100) };
 const validity = { from: Date.now() - days(1), until: Date.now() + days(1) };
@@ -38,18 +41,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-function write(into: string, signing: TestCa, ...roots: TestCa[]): void {
-  const files = {
-    'ca-cert.pem': signing.pem,
-    'ca-key.pem': keyPem(signing),
-    'cert-chain.pem': signing.pem,
-    'root-cert.pem': roots.map(({ pem }) => pem).join(''),
-  };
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(into, name), text, { mode: 0o600 });
-}
-
-async function open(path = directory): Promise<Authority> {
-  const ports = { ...fakePorts(), clock: systemClock };
+async function open(path = directory, ports = { ...fakePorts(), clock: systemClock }): Promise<Authority> {
   const files = pluggedDirectory(path, { clock: systemClock, times });
   const settings = { trustDomain, leaves: defaultLeafPolicy, hierarchy: { kind: 'plugged' as const, files } };
   await initialiseAuthority(ports, settings);
@@ -71,11 +63,11 @@ describe('a running server takes up', () => {
   it('a new intermediate whose files are replaced one after the other', async () => {
     const root = await testRoot(validity);
     const [first, second] = [await testIntermediate(root, validity), await testIntermediate(root, validity)];
-    write(directory, first, root);
+    writePluggedSet(directory, first, root);
     await using authority = await open();
     await expectSignsWith(authority, first);
     const changed = issuerChange(authority);
-    write(directory, second, root);
+    writePluggedSet(directory, second, root);
     await changed;
     await expectSignsWith(authority, second);
   });
@@ -85,7 +77,7 @@ describe('a running server takes up', () => {
     const signers = [await testIntermediate(root, validity), await testIntermediate(root, validity)] as const;
     for (const [at, signing] of signers.entries()) {
       mkdirSync(join(directory, `..v${at}`));
-      write(join(directory, `..v${at}`), signing, root);
+      writePluggedSet(join(directory, `..v${at}`), signing, root);
     }
     symlinkSync('..v0', join(directory, '..data'));
     for (const name of ['ca-cert.pem', 'ca-key.pem', 'cert-chain.pem', 'root-cert.pem'])
@@ -104,7 +96,7 @@ describe('a running server takes up', () => {
     const live = join(directory, 'live');
     for (const [at, signing] of signers.entries()) {
       mkdirSync(join(directory, `v${at}`));
-      write(join(directory, `v${at}`), signing, root);
+      writePluggedSet(join(directory, `v${at}`), signing, root);
     }
     symlinkSync('v0', live);
     await using authority = await open(live);
@@ -118,7 +110,7 @@ describe('a running server takes up', () => {
   it('added roots and removed ones, counting the bundle up, and keeps on at a swap (csr:R3)', async () => {
     const [a, b, c] = [await testRoot(validity), await testRoot(validity), await testRoot(validity)];
     const [underA, underB] = [await testIntermediate(a, validity), await testIntermediate(b, validity)];
-    write(directory, underA, a);
+    writePluggedSet(directory, underA, a);
     await using authority = await open();
     const nextBundle = () =>
       new Promise<bigint>((resolve) => {
@@ -128,18 +120,105 @@ describe('a running server takes up', () => {
         });
       });
     let next = nextBundle();
-    write(directory, underA, a, b);
+    writePluggedSet(directory, underA, a, b);
     expect(await next).toBe(2n);
     const changed = issuerChange(authority);
-    write(directory, underB, a, b);
+    writePluggedSet(directory, underB, a, b);
     await changed;
     next = nextBundle();
-    write(directory, underB, b);
+    writePluggedSet(directory, underB, b);
     expect(await next).toBe(3n);
-    write(directory, await testIntermediate(c, validity), c);
+    writePluggedSet(directory, await testIntermediate(c, validity), c);
     await authority.checkNow();
     expect(authority.status().alarms.map(({ code }) => code)).toEqual(['CACERTS_ROOTS_SWAPPED']);
     await expectSignsWith(authority, underB);
+  });
+});
+
+describe('the steps to a CA under other roots', () => {
+  const aside = (name: string) => join(directory, 'aside', name);
+  const put = (from: string) => cpSync(from, join(directory, 'live'), { recursive: true });
+
+  async function twoSets() {
+    const [a, b] = [await testRoot(validity), await testRoot(validity)];
+    const [underA, underB] = [await testIntermediate(a, validity), await testIntermediate(b, validity)];
+    writePluggedSet(aside('old'), underA, a);
+    writePluggedSet(aside('new'), underB, b);
+    return { a, b, underA, underB };
+  }
+  const stage = (out: string) => stageRoots({ from: aside('old'), to: aside('new'), out, now: Date.now() });
+
+  it('are made as whole sets, and a running server takes each of them up (csr:R3)', async () => {
+    const { a, b, underA, underB } = await twoSets();
+    const steps = await stage(aside('steps'));
+    expect(steps.map(({ name, roots }) => `${name} ${roots}`)).toEqual([
+      '1-publish 2',
+      '2-activate 2',
+      '3-retire 1',
+    ]);
+    for (const { directory: step } of steps)
+      expect([statSync(step).mode & 0o777, statSync(join(step, 'ca-key.pem')).mode & 0o777]).toEqual([
+        0o700, 0o600,
+      ]);
+    put(aside('old'));
+    await using authority = await open(join(directory, 'live'));
+    const ofYesterday = await issueCart(authority);
+    const expected = [
+      [underA, [a, b]],
+      [underB, [a, b]],
+      [underB, [b]],
+    ] as const;
+    for (const [i, [signer, roots]] of expected.entries()) {
+      put(steps[i]?.directory ?? '');
+      await expect
+        .poll(async () => {
+          await authority.checkNow();
+          return [authority.rootsPem(), (await issueCart(authority)).chainPem[1]];
+        })
+        .toEqual([roots.map(({ pem }) => pem).join(''), signer.pem]);
+      expect(authority.status().alarms).toEqual([]);
+      // A leaf of before goes on being accepted as long as its root is published.
+      expect(validateIssuance(ofYesterday, authority, Date.now()).ok).toBe(i < 2);
+    }
+  });
+
+  it('are told apart: an exchange is refused, two steps at once are taken up with a warning (csr:R3)', async () => {
+    const { underA, underB } = await twoSets();
+    const [publish, activate, retire] = await stage(aside('steps'));
+    const ports = { ...fakePorts(), clock: systemClock };
+    const after = async (authority: Authority, from = '') => {
+      put(from);
+      await authority.checkNow();
+      return authority.status().alarms.map(({ code }) => code);
+    };
+    const warnings = () =>
+      ports.logger.lines.flatMap(({ level, message }) => (level === 'warn' ? [message] : []));
+    put(aside('old'));
+    await using authority = await open(join(directory, 'live'), ports);
+    expect(await after(authority, aside('new'))).toEqual(['CACERTS_ROOTS_SWAPPED']);
+    await expectSignsWith(authority, underA);
+    expect(await after(authority, activate?.directory)).toEqual([]);
+    expect(warnings().filter((text) => text.includes('a root that peers are given only now'))).toHaveLength(
+      1,
+    );
+    await expectSignsWith(authority, underB);
+    expect(await after(authority, publish?.directory)).toEqual([]);
+    expect(await after(authority, retire?.directory)).toEqual([]);
+    expect(warnings().filter((text) => text.includes('is gone with its signer'))).toHaveLength(1);
+    await expectSignsWith(authority, underB);
+  });
+
+  it('are not made over something, nor from a set that is not whole, nor where none is needed', async () => {
+    const { a, underA } = await twoSets();
+    mkdirSync(aside('there'));
+    await expect(stage(aside('there'))).rejects.toMatchObject({ code: 'STAGE_IN_THE_WAY' });
+    writePluggedSet(aside('new'), await testIntermediate(a, validity), a);
+    await expect(stage(aside('steps'))).rejects.toMatchObject({ code: 'STAGE_NOT_NEEDED' });
+    rmSync(join(aside('new'), 'cert-chain.pem'));
+    await expect(stage(aside('steps'))).rejects.toMatchObject({ code: 'CACERTS_INCOMPLETE' });
+    writePluggedSet(aside('new'), underA, await testRoot(validity));
+    await expect(stage(aside('steps'))).rejects.toMatchObject({ code: 'CACERTS_CHAIN_BROKEN' });
+    expect(existsSync(aside('steps'))).toBe(false);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type PluggedFiles, type PluggedFilesSource, randomSerials } from '../../src/authority/index.ts';
 import { days } from '../../src/base/duration.ts';
@@ -140,4 +140,17 @@ export function testCrl(ca: TestCa, revoked: readonly string[] = []): string {
       directory,
     );
   });
+}
+
+/** The same four files on disk, one signer below the roots. */
+export function writePluggedSet(directory: string, signing: TestCa, ...roots: readonly TestCa[]): void {
+  mkdirSync(directory, { recursive: true });
+  const files = {
+    'ca-cert.pem': signing.pem,
+    'ca-key.pem': keyPem(signing),
+    'cert-chain.pem': signing.pem,
+    'root-cert.pem': roots.map(({ pem }) => pem).join(''),
+  };
+  for (const [name, text] of Object.entries(files))
+    writeFileSync(join(directory, name), text, { mode: 0o600 });
 }

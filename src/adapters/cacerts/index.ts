@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import { readPluggedDirectory } from './read-directory.ts';
 import { type WatchTimes, watchDirectory } from './watch-directory.ts';
 
-export { holdsPluggedFiles } from './read-directory.ts';
+export { holdsPluggedFiles, readPluggedDirectory } from './read-directory.ts';
 
 /** Istio's `cacerts` directory as a source of CA material. */
 export function pluggedDirectory(

@@ -4,6 +4,7 @@ import type { RotationJson } from '../client/types.ts';
 import { usageError } from '../frame/usage.ts';
 import type { Frame, Verb, VerbContext } from '../frame/verb.ts';
 import { acknowledgeText, rotationText, verdictsText } from './rotation-text.ts';
+import { addStageRoots } from './stage-roots.ts';
 
 interface Options {
   readonly leaveBehind?: readonly string[];
@@ -101,6 +102,7 @@ export const rotate: Verb = {
         .description('takes the last phase back; possible until the old key is retired'),
       'rollback',
     );
+    addStageRoots(command, frame);
     command
       .command('now')
       .description(
