@@ -24,6 +24,7 @@ import { guardDirectory } from '../../../src/wire/tls/guarded-directory.ts';
 import { FakeAgentServer, fakeAgentId, registration } from '../../fakes/agent-server.ts';
 import { errorOf, SocketClient, securityHeader, selfSelectors, startTestAgent } from '../../support/agent.ts';
 import { frameMessage } from '../../support/raw-call.ts';
+import { slowRelay } from '../../support/slow-relay.ts';
 import { until } from '../../support/wire-server.ts';
 import { splitDer, workloadApi } from '../../support/workload-client.ts';
 
@@ -56,6 +57,28 @@ describe('rotation', () => {
     await until(() => node.server.heldSerials().has(held));
     expect(node.server.heldSerials().size).toBe(1);
     expect(node.server.reports.at(-1)?.bundleSequences).toEqual({ 'cluster.local': 1n });
+  });
+
+  it('goes on over a line of 64 kilobits a second, each certificate before the last has ended (adv:N20)', async () => {
+    await using server = await FakeAgentServer.start();
+    server.state.ttlSeconds = 8;
+    await using line = await slowRelay(server.target, 8_000);
+    await using node = await startTestAgent({
+      server,
+      registrations: [web],
+      options: { target: line.target },
+    });
+    using client = new SocketClient(node.socket);
+    using stream = workloadApi.x509(client);
+    let lastEnd = Number.POSITIVE_INFINITY;
+    const serials = new Set<string | undefined>();
+    while (serials.size < 3) {
+      const state = await stream.next();
+      expect(Date.now()).toBeLessThan(lastEnd);
+      lastEnd = splitDer(state.svids[0]?.x509Svid ?? new Uint8Array(0))[0]?.notAfter ?? 0;
+      serials.add(serialOf(state));
+    }
+    expect(line.bytes()).toBeGreaterThan(10_000);
   });
 
   it('survives a server that is away: new streams get what is cached, and it goes on when the server is back (adv:G7)', async () => {
