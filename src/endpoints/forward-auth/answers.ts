@@ -24,11 +24,11 @@ type RawHeaders = string[];
 /** Of the connection, and ours to say, whatever a provider answered. */
 const ofConnection: ReadonlySet<string> = new Set(['connection', 'content-length', 'transfer-encoding']);
 
-/** The last value of a name counts. */
+/** The last value of a name counts; cookies are set one by one. */
 function put(headers: RawHeaders, name: string, value: string): void {
   if (ofConnection.has(name)) return;
   for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i] !== name) continue;
+    if (headers[i] !== name || name === 'set-cookie') continue;
     headers[i + 1] = value;
     return;
   }
