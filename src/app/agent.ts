@@ -18,6 +18,7 @@ import { meterOf, sampleAgent } from './agent-metrics.ts';
 import type { Environment } from './environment.ts';
 import type { NodeDeciding, NodeDoors } from './node-deciding.ts';
 import { buildInfo, type Settings } from './settings/index.ts';
+import { openTraces, watchOf } from './traces.ts';
 import { openWorkloadSocket, type WorkloadSocket, type WorkloadSocketParts } from './workload-socket.ts';
 
 export interface AgentOptions {
@@ -53,7 +54,8 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const directory = join(settings.stateDir, 'agent');
   // Deciding brings the whole policy engine: an agent that does not, does not load it.
   const doors = settings.agent.checks.enabled ? await import('./node-deciding.ts') : undefined;
-  const deciding = doors?.nodeDeciding(options, directory);
+  const tracer = await openTraces(environment, opening);
+  const deciding = doors?.nodeDeciding(options, { directory, tracer });
   const node = await openNode(options, { directory, deciding }, opening);
   const health = new HealthBoard(['', workloadService]);
   const socket = await openWorkloadSocket({
@@ -71,6 +73,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
       words: wordsOf(settings),
       repushMs: settings.agent.sds.repushInterval,
       nacked: () => meterOf(options.metrics).nack(),
+      spans: watchOf(tracer, environment),
     },
     ...options.socketLimits,
   });

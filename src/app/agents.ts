@@ -61,6 +61,7 @@ export async function openAgents(parts: AgentsParts): Promise<Agents> {
     authority,
     clock,
     clockGuard,
+    spans: issuing.spans,
     nodes: store.nodes,
     keyPolicy: keyPolicyOf(settings),
     nodeTtlSeconds: Math.floor(settings.agents.nodeTtl / 1000),

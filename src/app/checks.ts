@@ -6,6 +6,7 @@ import { type EnforcerSource, Enforcers } from '../operations/enforcers.ts';
 import { KeySetRelay } from '../operations/policy-content/index.ts';
 import type { KeySetPlace, PolicyFeed, PolicySettings } from '../operations/policy-snapshot/index.ts';
 import type { TrafficRow } from '../operations/ports/index.ts';
+import type { Tracer } from '../operations/tracing/index.ts';
 import { outboundClient } from '../wire/outbound/index.ts';
 import { ownAddresses, providerSettings } from './custom-providers.ts';
 import { type Deciding, openDeciding } from './deciding.ts';
@@ -30,12 +31,13 @@ export interface ChecksParts {
   readonly environment: Environment;
   readonly state: State;
   readonly metrics: Metrics;
+  readonly tracer: Tracer | undefined;
   readonly stack: AsyncDisposableStack;
 }
 
 /** Deciding in this process, by what its own store holds. */
 export async function openChecks(parts: ChecksParts): Promise<Checks> {
-  const { settings, environment, state, metrics, stack } = parts;
+  const { settings, environment, state, metrics, tracer, stack } = parts;
   const { store, authority } = state;
   const relay = stack.use(new KeySetRelay(keyFetchers(settings, environment), environment.clock));
   const send = (rows: readonly TrafficRow[]) => store.traffic.add(rows);
@@ -43,6 +45,7 @@ export async function openChecks(parts: ChecksParts): Promise<Checks> {
   const deciding = await openDeciding({
     environment,
     metrics,
+    tracer,
     stack,
     resources: store.resources,
     policySettings: policySettings(settings),

@@ -1,6 +1,5 @@
 import { CustomProviders, type ProviderSettings } from '../adapters/custom-provider/index.ts';
 import type { Metrics } from '../adapters/telemetry/index.ts';
-import { openTracer } from '../adapters/tracing/index.ts';
 import type { Cidr } from '../base/ip.ts';
 import type { KeySetFetcher } from '../jwt/index.ts';
 import {
@@ -26,12 +25,12 @@ import { checkSpan, compileSpan, type Tracer } from '../operations/tracing/index
 import type { TrafficCounter } from '../operations/traffic/index.ts';
 import { CheckCounts, countCustom, sampleChecks } from './check-metrics.ts';
 import type { Environment } from './environment.ts';
-import { buildInfo } from './settings/index.ts';
 
 /** Everything that deciding needs, wherever it is done: in the server, in a worker of it, at a node. */
 export interface DecidingParts {
   readonly environment: Environment;
   readonly metrics: Metrics;
+  readonly tracer: Tracer | undefined;
   readonly stack: AsyncDisposableStack;
   readonly resources: ResourceReader;
   readonly policySettings: PolicySettings;
@@ -63,11 +62,10 @@ const stopwatch = () => performance.now();
 
 /** The verb behind every door for proxies, fed by resources from wherever they are. */
 export async function openDeciding(parts: DecidingParts): Promise<Deciding> {
-  const { environment, metrics, stack, fetcherFor, keeping, allow } = parts;
-  const { clock, random, variables } = environment;
+  const { environment, metrics, stack, tracer, fetcherFor, keeping, allow } = parts;
+  const { clock, random } = environment;
   const logger = environment.logger.scoped('authz');
   const keys = stack.use(new RequestKeys({ fetcherFor, keeping, clock, logger }));
-  const tracer = stack.use(await openTracer({ variables, version: buildInfo().version, logger }));
   const providers = stack.use(new CustomProviders({ settings: parts.providers, allow, clock }));
   const feed = stack.use(
     await PolicyFeed.open({

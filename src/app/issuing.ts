@@ -13,13 +13,17 @@ import {
 } from '../operations/issue-svid/index.ts';
 import type { Operator } from '../operations/operator.ts';
 import { Registrations } from '../operations/registrations.ts';
+import type { SpanWatch, Tracer } from '../operations/tracing/index.ts';
 import { openAuthenticators } from './authenticators.ts';
 import type { Environment } from './environment.ts';
 import { keyPolicyOf } from './key-policy.ts';
 import type { Settings } from './settings/index.ts';
 import type { State } from './state.ts';
+import { watchOf } from './traces.ts';
 
 export interface Issuing {
+  /** Watches whatever signs; undefined where nobody wants traces. */
+  readonly spans: SpanWatch | undefined;
   readonly issue: IssueSvid;
   readonly issueLocally: (operator: Operator, request: LocalIssueRequest) => Promise<LocalIssuance>;
   readonly keySets: readonly KeySetKeeper[];
@@ -35,6 +39,7 @@ export interface IssuingParts {
   readonly environment: Environment;
   readonly state: State;
   readonly metrics: Metrics;
+  readonly tracer: Tracer | undefined;
   readonly stack: AsyncDisposableStack;
 }
 
@@ -58,6 +63,7 @@ export async function openIssuing(parts: IssuingParts): Promise<Issuing> {
     stack: keepers,
   });
   const keyPolicy = keyPolicyOf(settings);
+  const spans = watchOf(parts.tracer, environment);
   const issue = issueSvid({
     authenticators: chain,
     authenticationRules: { plaintextAllowed: settings.plaintext.authenticate, strict: settings.csr.strict },
@@ -74,11 +80,13 @@ export async function openIssuing(parts: IssuingParts): Promise<Issuing> {
     clock,
     clockGuard,
     metrics: issueMetrics(parts.metrics),
+    spans,
     logger: logger.scoped('ca'),
     settings: issueSettings(settings),
   });
-  const signing = { authority, clock, clockGuard, idempotencyMs, issuances: store.issuances };
+  const signing = { authority, clock, clockGuard, idempotencyMs, spans, issuances: store.issuances };
   return {
+    spans,
     issue,
     keySets,
     tokens,

@@ -23,6 +23,7 @@ import {
   type TrustContent,
 } from '../operations/policy-content/index.ts';
 import type { DecisionRow, TrafficRow } from '../operations/ports/index.ts';
+import type { Tracer } from '../operations/tracing/index.ts';
 import { writeTrafficRow } from '../operations/traffic/index.ts';
 import { type Deciding, openDeciding } from './deciding.ts';
 import type { Environment } from './environment.ts';
@@ -37,6 +38,7 @@ export interface NodePolicyText {
 export interface NodeChecksParts {
   readonly environment: Environment;
   readonly metrics: Metrics;
+  readonly tracer?: Tracer | undefined;
   /** How long decisions go on after the server was last heard. */
   readonly maxStale: Duration;
   /** Its time of change says when that was, over restarts too. */
@@ -206,11 +208,12 @@ export class NodeChecks implements AsyncDisposable {
   ): Promise<Following> {
     await using opening = new AsyncDisposableStack();
     const resources = new FollowedResources(content.resources, revision);
-    const { environment, metrics } = this.#parts;
+    const { environment, metrics, tracer } = this.#parts;
     const { policy, bindings, providers, outboundAllow, sampleAllows } = content.settings;
     const deciding = await openDeciding({
       environment,
       metrics,
+      tracer,
       stack: opening,
       resources,
       policySettings: policy,

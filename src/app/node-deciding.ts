@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { DecisionShipper } from '../adapters/agent-link/index.ts';
 import type { Metrics } from '../adapters/telemetry/index.ts';
 import type { AgentBundle, NodeAgent, NodeView } from '../agent/index.ts';
+import type { Tracer } from '../operations/tracing/index.ts';
 import { isLoopback } from '../wire/tls/loopback.ts';
 import { type CheckDoors, openCheckDoors } from './check-doors.ts';
 import type { Environment } from './environment.ts';
@@ -25,7 +26,7 @@ export function nodeDeciding(
     environment,
     metrics,
   }: { readonly settings: Settings; readonly environment: Environment; readonly metrics: Metrics },
-  directory: string,
+  { directory, tracer }: { readonly directory: string; readonly tracer: Tracer | undefined },
 ): NodeDeciding | undefined {
   const { enabled, maxStale, address, socket } = settings.agent.checks;
   if (!enabled) return undefined;
@@ -35,6 +36,7 @@ export function nodeDeciding(
   const checks = new NodeChecks({
     environment,
     metrics,
+    tracer,
     maxStale,
     heardFile: join(directory, 'server-heard'),
     isUp: () => node?.sync.isUp ?? false,

@@ -29,6 +29,7 @@ import { recordServing } from './record-serving.ts';
 import { followRotation } from './rotation.ts';
 import { type BuildInfo, buildInfo, type LoadedSettings, type Settings } from './settings/index.ts';
 import { openState, type State } from './state.ts';
+import { openTraces } from './traces.ts';
 import { keepRecordsPruned } from './upkeep.ts';
 import { WorkerPool } from './workers/pool.ts';
 
@@ -131,9 +132,10 @@ async function openCore(options: ServerOptions, stack: AsyncDisposableStack): Pr
   const metrics = new Metrics({ version: build.version, component: 'server' });
   const state = await openState(settings, environment, stack);
   const serving = stack.use(await openServing(options, state));
-  const issuing = await openIssuing({ settings, environment, state, metrics, stack });
+  const tracer = await openTraces(environment, stack);
+  const issuing = await openIssuing({ settings, environment, state, metrics, tracer, stack });
   const directory = await openPolicyDirectory({ settings, environment, state, metrics, stack });
-  const checks = await openChecks({ settings, environment, state, metrics, stack });
+  const checks = await openChecks({ settings, environment, state, metrics, tracer, stack });
   const policy = await openPolicyForAgents({ settings, environment, state, checks, stack });
   const { counter: traffic } = checks.traffic;
   const agents = await openAgents({

@@ -28,7 +28,7 @@ export interface WorkloadSocketParts {
   readonly onLimit: (limit: string) => void;
   /** Connections of each user. */
   readonly connectionShares: UserShares;
-  readonly sds: Pick<SdsParts, 'words' | 'repushMs'> & { readonly nacked: () => void };
+  readonly sds: Pick<SdsParts, 'words' | 'repushMs' | 'spans'> & { readonly nacked: () => void };
   /** For tests of limits. */
   readonly limits?: Partial<GrpcLimits>;
   readonly stallMs?: number;
@@ -133,7 +133,7 @@ function doorsOf(
   };
   return [
     workloadApiDoor(shared),
-    sdsDoor({ ...shared, words: sds.words, repushMs: sds.repushMs, onNack }),
+    sdsDoor({ ...shared, words: sds.words, repushMs: sds.repushMs, spans: sds.spans, onNack }),
     healthDoor(health),
     ...reflectionDoors([SpiffeWorkloadAPI, SecretDiscoveryService, Health]),
   ];

@@ -79,7 +79,7 @@ describe('traces', () => {
     expect(BigInt(first?.endTimeUnixNano ?? 0) >= BigInt(first?.startTimeUnixNano ?? 1)).toBe(true);
   });
 
-  it('of compilations, and of every check, are kept when the standard names say so', async () => {
+  it('of compilations, of signatures, and of every check, are kept when the standard names say so', async () => {
     await using collector = await startCollector();
     const server = await serverWith({
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces`,
@@ -92,7 +92,10 @@ describe('traces', () => {
     await vi.waitFor(
       () => {
         const names = new Set(collector.spans.map(({ name }) => name));
-        expect(names).toEqual(new Set(['castellan.authz.check', 'castellan.policy.compile']));
+        // The node agent of `up` joins with a certificate.
+        expect(names).toEqual(
+          new Set(['castellan.authz.check', 'castellan.ca.sign', 'castellan.policy.compile']),
+        );
       },
       { timeout: 30_000 },
     );

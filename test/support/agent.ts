@@ -149,12 +149,16 @@ export class SocketClient implements Disposable {
     return receive(stream);
   }
 
-  duplex<I extends DescMessage, O extends DescMessage>(path: string, [input, output]: readonly [I, O]) {
+  duplex<I extends DescMessage, O extends DescMessage>(
+    path: string,
+    [input, output]: readonly [I, O],
+    headers: Readonly<Record<string, string>> = {},
+  ) {
     const stream = this.#client.makeBidiStreamRequest<MessageShape<I>, MessageShape<O>>(
       path,
       (message) => Buffer.from(toBinary(input, message)),
       (bytes) => fromBinary(output, bytes),
-      new Metadata(),
+      metadataOf(headers),
     );
     const received = receive<MessageShape<O>>(stream);
     return Object.assign(received, {

@@ -10,6 +10,7 @@ import { outboundAllow } from '../outbound-allow.ts';
 import { peerJudge } from '../peer-judge.ts';
 import { proxyBindings } from '../proxy-bindings.ts';
 import { buildInfo } from '../settings/index.ts';
+import { openTraces } from '../traces.ts';
 import { openTraffic } from '../traffic.ts';
 import { FollowedServing } from './followed-serving.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
@@ -110,6 +111,7 @@ class CheckWorker {
     return await openDeciding({
       environment,
       metrics: this.#metrics,
+      tracer: await openTraces(environment, this.#stack),
       stack: this.#stack,
       resources: this.#resources,
       policySettings: policySettings(settings),

@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import type { Clock } from '../../base/clock.ts';
 import { type Random, ulid } from '../../base/random.ts';
 import type { IssueSvid } from '../../operations/issue-svid/index.ts';
+import { readTraceContext } from '../../operations/tracing/index.ts';
 import {
   type IstioCertificateRequest,
   IstioCertificateRequestSchema,
@@ -42,6 +43,7 @@ export function csrDoor(parts: CsrDoorParts): GrpcDoor {
           idempotencyKeys: call.header('idempotency-key'),
           evidence: evidenceOf(call, parts.connections),
           requestId,
+          trace: () => readTraceContext({ get: (name) => call.header(name) }),
           signal: call.signal,
         });
         if (reply.shortened) call.trailers.set(shortenedTrailer, 'true');

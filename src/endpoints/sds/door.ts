@@ -10,6 +10,7 @@ import type { WorkloadAccess, WorkloadSession } from '../../agent/index.ts';
 import type { Clock } from '../../base/clock.ts';
 import { type Random, ulid } from '../../base/random.ts';
 import { abortable } from '../../base/waiting.ts';
+import type { SpanWatch } from '../../operations/tracing/index.ts';
 import {
   DeltaDiscoveryRequestSchema,
   DeltaDiscoveryResponseSchema,
@@ -32,6 +33,7 @@ import { decodeMessage, type UnaryCall, unary } from '../../wire/grpc/unary.ts';
 import { AvailableFeed } from './available-feed.ts';
 import { Delta } from './delta.ts';
 import { sdsErrors } from './errors.ts';
+import { watchPushes } from './pushes.ts';
 import type { SecretWords } from './secret-name.ts';
 import type { Available } from './secret-source.ts';
 import { type Nack, StateOfTheWorld, type StateOfTheWorldAnswer } from './state-of-the-world.ts';
@@ -43,6 +45,8 @@ export interface SdsParts {
   readonly random: Random;
   readonly push: PushOptions;
   readonly onNack: (nack: Nack) => void;
+  /** Undefined where nobody wants traces. */
+  readonly spans?: SpanWatch | undefined;
   readonly words: SecretWords;
   /** Everything is sent again this often; 0: only what changes. */
   readonly repushMs: number;
@@ -50,7 +54,7 @@ export interface SdsParts {
 
 /** `envoy.service.secret.v3.SecretDiscoveryService`, all three calls, on the socket of the Workload API. */
 export function sdsDoor(parts: SdsParts): GrpcDoor {
-  const { push, onNack, words } = parts;
+  const { push, onNack, words, spans } = parts;
   const open = async <I extends DescMessage, O extends DescMessage>(
     call: StreamCall,
     subscription: Subscription<I, O>,
@@ -81,13 +85,13 @@ export function sdsDoor(parts: SdsParts): GrpcDoor {
     definition: grpcServiceOfBytes(SecretDiscoveryService),
     implementation: {
       streamSecrets: conversation(push, (call) =>
-        open(call, new StateOfTheWorld(onNack, words), {
+        open(call, watchPushes(new StateOfTheWorld(onNack, words), call, spans), {
           request: DiscoveryRequestSchema,
           answer: DiscoveryResponseSchema,
         }),
       ),
       deltaSecrets: conversation(push, (call) =>
-        open(call, new Delta(onNack, words), {
+        open(call, watchPushes(new Delta(onNack, words), call, spans), {
           request: DeltaDiscoveryRequestSchema,
           answer: DeltaDiscoveryResponseSchema,
         }),

@@ -185,6 +185,7 @@ class IssueSvidVerb {
       validitySeconds: request.validitySeconds,
       requestId: request.requestId,
       signal: request.signal,
+      trace: request.trace,
       caller: {
         subject: caller.subject,
         method: entitled.bornOfRegistration ? bornOfRegistration : caller.method,
@@ -213,9 +214,9 @@ class IssueSvidVerb {
   }
 
   async #sign(order: SigningOrder): Promise<Signed> {
-    const { authority, clock, clockGuard, store, settings } = this.#parts;
+    const { authority, clock, clockGuard, store, settings, spans } = this.#parts;
     const { idempotencyMs } = settings;
-    const parts = { authority, clock, clockGuard, idempotencyMs, issuances: store.issuances };
+    const parts = { authority, clock, clockGuard, idempotencyMs, spans, issuances: store.issuances };
     const { issuance, chainPem, replayed } = await signAndRecord(parts, order);
     return { chainPem, replayed, shortened: issuance.shortenedToIssuer };
   }

@@ -6,8 +6,10 @@ import type { Csr } from '../../x509/index.ts';
 import type { JsonRecord } from '../audit/canonical.ts';
 import type { ClockGuard } from '../clock-guard.ts';
 import { type AuditEvent, type IssuanceRecord, type IssuanceStore, storeErrors } from '../ports/index.ts';
+import type { SpanWatch, TraceContext } from '../tracing/index.ts';
 import { signingError } from './errors.ts';
 import type { IdempotencyWish } from './idempotency.ts';
+import { signSpan } from './sign-span.ts';
 
 export interface SigningParts {
   readonly authority: Authority;
@@ -15,6 +17,8 @@ export interface SigningParts {
   readonly clock: Clock;
   readonly clockGuard: ClockGuard;
   readonly idempotencyMs: number;
+  /** Undefined where nobody wants traces. */
+  readonly spans?: SpanWatch | undefined;
 }
 
 /** Everything about one certificate that is settled before it is made. */
@@ -36,6 +40,8 @@ export interface SigningOrder {
   readonly idempotency?: IdempotencyWish | undefined;
   /** Aborted before the record is written: nothing is recorded. Afterwards the record stays. */
   readonly signal: AbortSignal;
+  /** Where the caller's request stands in a trace; asked only when traces are wanted. */
+  readonly trace?: (() => TraceContext | undefined) | undefined;
 }
 
 export interface SignedAndRecorded {
@@ -55,7 +61,7 @@ export async function signAndRecord(parts: SigningParts, order: SigningOrder): P
   const clock = parts.clockGuard.check();
   if (!clock.trusted) throw storeErrors.CLOCK_UNTRUSTED({ cause: new Error(clock.detail) });
   for (let draw = 1; ; draw++) {
-    const issuance = await sign(parts.authority, order);
+    const issuance = await sign(parts, order);
     order.signal.throwIfAborted();
     const issuedAt = parts.clock.now();
     try {
@@ -78,16 +84,20 @@ export async function signAndRecord(parts: SigningParts, order: SigningOrder): P
   }
 }
 
-async function sign(authority: Authority, order: SigningOrder): Promise<Issuance> {
+async function sign({ authority, spans }: SigningParts, order: SigningOrder): Promise<Issuance> {
+  const end = spans?.begin();
   try {
-    return await authority.issue({
+    const issuance = await authority.issue({
       csr: order.csr,
       spiffeId: order.spiffeId,
       requestedTtlSeconds: order.validitySeconds,
       commonNameWanted: order.csr.hasCommonName,
       ...(order.dnsNames.length > 0 ? { dnsNames: order.dnsNames } : {}),
     });
+    end?.(signSpan(order, issuance));
+    return issuance;
   } catch (error) {
+    end?.(signSpan(order, { error }));
     throw error instanceof CastellanError ? signingError(error) : error;
   }
 }

@@ -12,6 +12,7 @@ import type { ClockGuard } from '../clock-guard.ts';
 import type { RateLimit } from '../limits/rate-limiter.ts';
 import type { IssuanceStore, RefusalLog, RevocationStore } from '../ports/index.ts';
 import type { RegistrationView } from '../registrations.ts';
+import type { SpanWatch, TraceContext } from '../tracing/index.ts';
 import type { CallerRecords } from './certificate-standing.ts';
 
 /** A request for a certificate as a door decoded it. Nothing in it is believed yet. */
@@ -25,6 +26,8 @@ export interface IssueSvidRequest {
   readonly idempotencyKeys: readonly string[];
   readonly evidence: Evidence;
   readonly requestId: string;
+  /** Asked only when traces are wanted. */
+  readonly trace?: () => TraceContext | undefined;
   /** Aborts when the caller went away or its deadline passed: then nothing is handed out. */
   readonly signal: AbortSignal;
 }
@@ -90,6 +93,7 @@ export interface IssueSvidParts {
   readonly clock: Clock;
   readonly clockGuard: ClockGuard;
   readonly metrics: IssueMetrics;
+  readonly spans?: SpanWatch | undefined;
   readonly logger: Logger;
   readonly settings: IssueSvidSettings;
 }

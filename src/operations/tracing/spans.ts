@@ -5,7 +5,11 @@ export type SpanAttributes = Readonly<Record<string, string | number | boolean>>
 
 /** Something that took its time; whether anybody wants to know is for the tracer to say. */
 export interface Span {
-  readonly name: 'castellan.authz.check' | 'castellan.policy.compile';
+  readonly name:
+    | 'castellan.authz.check'
+    | 'castellan.ca.sign'
+    | 'castellan.policy.compile'
+    | 'castellan.sds.push';
   readonly kind: 'server' | 'internal';
   /** Wall time, ms. */
   readonly startAt: number;

@@ -9,7 +9,10 @@ export interface TraceContext {
   readonly state?: string | undefined;
 }
 
-type Lines = ReadonlyMap<string, readonly string[]>;
+/** Headers by lower-case name; one that is not there has no lines. */
+export interface HeaderLines {
+  get(name: string): readonly string[] | undefined;
+}
 
 const w3c = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
 const b3Single = /^([0-9a-f]{16}|[0-9a-f]{32})-([0-9a-f]{16})(?:-([01d]))?(?:-[0-9a-f]{16})?$/i;
@@ -18,29 +21,29 @@ const b3SpanId = /^[0-9a-f]{16}$/i;
 const longestState = 512;
 
 /** W3C first, then B3 in one header, then B3 in several. What is malformed is no context: a new trace begins. */
-export function readTraceContext(headers: Lines): TraceContext | undefined {
+export function readTraceContext(headers: HeaderLines): TraceContext | undefined {
   return readW3c(headers) ?? readB3Single(headers) ?? readB3(headers);
 }
 
 /** The one line of a header; two say two things. */
-function only(headers: Lines, name: string): string | undefined {
+function only(headers: HeaderLines, name: string): string | undefined {
   const lines = headers.get(name);
   return lines?.length === 1 ? lines[0]?.trim() : undefined;
 }
 
-function readW3c(headers: Lines): TraceContext | undefined {
+function readW3c(headers: HeaderLines): TraceContext | undefined {
   const [, traceId = '', spanId = '', flags = ''] = w3c.exec(only(headers, 'traceparent') ?? '') ?? [];
   const joined = headers.get('tracestate')?.join(',');
-  const state = joined !== undefined && joined.length <= longestState ? joined : undefined;
+  const state = joined && joined.length <= longestState ? joined : undefined;
   return made({ traceId, spanId, isSampled: (Number.parseInt(flags, 16) & 1) === 1, state });
 }
 
-function readB3Single(headers: Lines): TraceContext | undefined {
+function readB3Single(headers: HeaderLines): TraceContext | undefined {
   const [, traceId = '', spanId = '', sampled] = b3Single.exec(only(headers, 'b3') ?? '') ?? [];
   return made({ traceId, spanId, isSampled: sampled === '1' || sampled === 'd' });
 }
 
-function readB3(headers: Lines): TraceContext | undefined {
+function readB3(headers: HeaderLines): TraceContext | undefined {
   const traceId = only(headers, 'x-b3-traceid') ?? '';
   const spanId = only(headers, 'x-b3-spanid') ?? '';
   if (!b3TraceId.test(traceId) || !b3SpanId.test(spanId)) return undefined;
