@@ -69,7 +69,10 @@ export interface Effects {
   readonly removeHeaders: readonly string[];
   /** Query parameters to remove; `path`, when given, has them removed already. */
   readonly removeParams: readonly string[];
-  /** The path (with query) to forward, when it is not the one that was sent: what was decided is what goes on. */
+  /**
+   * The path (with query) to forward, when it is not the one that was sent: what was decided is what goes on, with the
+   * parameters that a CUSTOM provider sets.
+   */
   readonly path?: string | undefined;
   /** Only on deny. */
   readonly response?: DenyResponse | undefined;

@@ -145,6 +145,11 @@ export interface CustomResult {
   /** For an allow: changes to the request on its way up. */
   readonly setHeaders?: readonly HeaderValue[] | undefined;
   readonly removeHeaders?: readonly string[] | undefined;
+  /** Query parameters, percent-encoded. */
+  readonly setParams?: readonly HeaderValue[] | undefined;
+  readonly removeParams?: readonly string[] | undefined;
+  /** What the provider would not take or could not get, where it was not asked. */
+  readonly detail?: string | undefined;
 }
 
 export interface HeaderValue {

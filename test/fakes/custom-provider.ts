@@ -56,10 +56,16 @@ export async function httpProvider(answer: (request: IncomingMessage, reply: Ser
     readonly method: string;
     readonly url: string;
     readonly headers: IncomingMessage['headers'];
+    readonly body: string;
   }[] = [];
   const server = createServer((request, reply) => {
-    asked.push({ method: request.method ?? '', url: request.url ?? '', headers: request.headers });
-    answer(request, reply);
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => {
+      const { method = '', url = '', headers } = request;
+      asked.push({ method, url, headers, body: Buffer.concat(parts).toString() });
+      answer(request, reply);
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

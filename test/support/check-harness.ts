@@ -219,6 +219,9 @@ export interface AskOptions {
   readonly to?: string;
   readonly port?: number;
   readonly tcp?: boolean;
+  readonly protocol?: string;
+  /** As Envoy sends it that was told to. */
+  readonly body?: string | Uint8Array;
   readonly extensions?: Readonly<Record<string, string>>;
 }
 
@@ -252,7 +255,10 @@ export function ask(options: AskOptions = {}): CheckInit {
                 path,
                 host,
                 scheme: 'https',
-                protocol: 'HTTP/2',
+                protocol: options.protocol ?? 'HTTP/2',
+                ...(typeof options.body === 'string'
+                  ? { body: options.body }
+                  : { rawBody: options.body ?? new Uint8Array() }),
                 headers: {
                   ':method': method,
                   ':path': path,

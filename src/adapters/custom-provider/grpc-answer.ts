@@ -7,10 +7,7 @@ import type { CheckResponse } from '../../wire/gen/envoy/service/auth/v3/externa
 import { mayChange } from './allowed-headers.ts';
 import { customProviderErrors } from './errors.ts';
 
-/**
- * Envoy reads an answer without a status as yes; we do not. Neither do we pass on what an allow cannot carry here:
- * an answer that changes query parameters is no answer.
- */
+/** Envoy reads an answer without a status as yes; we do not. */
 export function readGrpcAnswer(response: CheckResponse, { http }: AuthzRequest): CustomResult {
   const { status, httpResponse } = response;
   if (status === undefined) throw refused('it has no status');
@@ -18,8 +15,9 @@ export function readGrpcAnswer(response: CheckResponse, { http }: AuthzRequest):
   if (status.code !== 0) return readDenial(response);
   if (httpResponse.case !== 'okResponse') return { outcome: 'allow' };
   const { headers, headersToRemove, queryParametersToSet, queryParametersToRemove } = httpResponse.value;
-  if (queryParametersToSet.length > 0 || queryParametersToRemove.length > 0)
-    throw refused('it changes query parameters');
+  for (const { key, value } of queryParametersToSet)
+    if (!paramName.test(key) || !paramValue.test(value))
+      throw refused('it sets a query parameter that is not percent-encoded');
   const present = new Map<string, string>(
     [...(http?.headers ?? [])].map(([name, lines]) => [name, lines.join(',')]),
   );
@@ -29,8 +27,14 @@ export function readGrpcAnswer(response: CheckResponse, { http }: AuthzRequest):
     outcome: 'allow',
     setHeaders: [...changed].map(([name, value]) => ({ name, value })),
     removeHeaders: headersToRemove.map((name) => name.toLowerCase()).filter(mayChange),
+    setParams: queryParametersToSet.map(({ key, value }) => ({ name: key, value })),
+    removeParams: queryParametersToRemove,
   };
 }
+
+/** What may stand in a query without becoming more than one name and its value; proxies refuse the rest. */
+const paramName = /^(?:[\w.~-]|%[\da-f]{2})+$/i;
+const paramValue = /^(?:[\w.~-]|%[\da-f]{2})*$/i;
 
 function readDenial({ httpResponse }: CheckResponse): CustomResult {
   if (httpResponse.case !== 'deniedResponse') return { outcome: 'deny' };

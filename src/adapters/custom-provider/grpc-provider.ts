@@ -1,6 +1,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { Client, type ClientOptions, credentials, Metadata } from '@grpc/grpc-js';
 import type { Clock } from '../../base/clock.ts';
+import type { ProviderCall } from '../../operations/check-request/index.ts';
 import type { AuthzRequest, CustomResult } from '../../policy/index.ts';
 import {
   CheckRequestSchema,
@@ -28,10 +29,13 @@ export class GrpcProvider implements Disposable {
     this.#clock = clock;
   }
 
-  async ask(request: AuthzRequest, signal: AbortSignal): Promise<CustomResult> {
-    const question = toBinary(CheckRequestSchema, create(CheckRequestSchema, writeCheckRequest(request)));
+  async ask(request: AuthzRequest, call: ProviderCall): Promise<CustomResult> {
+    const question = toBinary(
+      CheckRequestSchema,
+      create(CheckRequestSchema, writeCheckRequest(request, call)),
+    );
     const client = await this.#client();
-    const bytes = await this.#call(client, question, signal);
+    const bytes = await this.#call(client, question, call.signal);
     return readGrpcAnswer(readResponse(bytes), request);
   }
 

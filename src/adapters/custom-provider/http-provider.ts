@@ -1,11 +1,12 @@
 import type { ClientRequest, Agent as HttpAgent, IncomingMessage, RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { ProviderBody, ProviderCall } from '../../operations/check-request/index.ts';
 import type { AuthzRequest, CustomResult, HttpFacts } from '../../policy/index.ts';
 import type { ExtensionProvider } from '../../resources/index.ts';
 import { nodeHttp } from '../../wire/http/node-http.ts';
 import { customProviderErrors } from './errors.ts';
 import { pickHeaders, readHttpAnswer } from './http-answer.ts';
-import type { ProviderPlace } from './place.ts';
+import { type ProviderPlace, partialBodyHeader } from './place.ts';
 
 const longestBody = 64 * 1024;
 const mostSockets = 256;
@@ -30,19 +31,23 @@ export class HttpProvider implements Disposable {
           });
   }
 
-  async ask({ http }: AuthzRequest, signal: AbortSignal): Promise<CustomResult> {
+  async ask({ http }: AuthzRequest, { body, signal }: ProviderCall): Promise<CustomResult> {
     if (http === undefined) throw new TypeError('an HTTP provider was asked about a plain connection');
     this.#place.names.check(this.#place.host);
-    const answer = await this.#exchange(this.#optionsFor(http), signal);
-    const body = await readBody(answer);
-    return readHttpAnswer(this.#provider, { status: answer.statusCode ?? 0, raw: answer.rawHeaders, body });
+    const answer = await this.#exchange(this.#optionsFor(http, body), { body, signal });
+    const said = await readBody(answer);
+    return readHttpAnswer(this.#provider, {
+      status: answer.statusCode ?? 0,
+      raw: answer.rawHeaders,
+      body: said,
+    });
   }
 
   [Symbol.dispose](): void {
     this.#agent.destroy();
   }
 
-  #optionsFor(http: HttpFacts): RequestOptions {
+  #optionsFor(http: HttpFacts, body: ProviderBody | undefined): RequestOptions {
     const { host, port, names } = this.#place;
     return {
       host,
@@ -51,12 +56,12 @@ export class HttpProvider implements Disposable {
       lookup: names.lookup,
       method: http.method,
       path: `${this.#provider.pathPrefix ?? ''}${http.path}`,
-      headers: requestHeaders(this.#provider, http, host),
+      headers: requestHeaders(this.#provider, http, { host, body }),
       maxHeaderSize: 16 * 1024,
     };
   }
 
-  #exchange(options: RequestOptions, signal: AbortSignal): Promise<IncomingMessage> {
+  #exchange(options: RequestOptions, { body, signal }: ProviderCall): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const outgoing: ClientRequest = (this.#place.tls === undefined ? nodeHttp.request : httpsRequest)({
         ...options,
@@ -64,22 +69,26 @@ export class HttpProvider implements Disposable {
       });
       outgoing.on('response', resolve);
       outgoing.on('error', (cause) => reject(customProviderErrors.CUSTOM_PROVIDER_UNREACHABLE({ cause })));
-      outgoing.end();
+      outgoing.end(body?.bytes);
     });
   }
 }
 
-/** Flat name and value pairs. The body never comes along: a provider that may not decide without it is not asked. */
-function requestHeaders(provider: ExtensionProvider, http: HttpFacts, host: string): string[] {
+/** Flat name and value pairs. */
+function requestHeaders(
+  provider: ExtensionProvider,
+  http: HttpFacts,
+  { host, body }: { readonly host: string; readonly body: ProviderBody | undefined },
+): string[] {
   const additional = provider.includeAdditionalHeadersInCheck;
   const replaced = new Set([...additional.keys()].map((name) => name.toLowerCase()));
   const isWanted = pickHeaders(['authorization', ...provider.includeRequestHeadersInCheck]);
-  const headers = ['host', http.authority ?? host, 'content-length', '0'];
+  const headers = ['host', http.authority ?? host, 'content-length', String(body?.bytes.length ?? 0)];
   for (const [name, lines] of http.headers)
     if (isWanted(name) && !replaced.has(name) && !ours.has(name))
       for (const line of lines) headers.push(name, line);
   for (const [name, value] of additional) headers.push(name, value);
-  if (provider.includeRequestBody !== undefined) headers.push('x-envoy-auth-partial-body', 'true');
+  if (body !== undefined) headers.push(partialBodyHeader, String(body.isPartial));
   return headers;
 }
 
@@ -95,7 +104,7 @@ const ours: ReadonlySet<string> = new Set([
   'trailer',
   'expect',
   'proxy-connection',
-  'x-envoy-auth-partial-body',
+  partialBodyHeader,
 ]);
 
 async function readBody(answer: IncomingMessage): Promise<string> {

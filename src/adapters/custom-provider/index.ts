@@ -1,8 +1,8 @@
 import type { Clock } from '../../base/clock.ts';
+import type { ProviderCall } from '../../operations/check-request/index.ts';
 import type { AuthzRequest, CustomResult } from '../../policy/index.ts';
 import type { ExtensionProvider } from '../../resources/index.ts';
 import type { LookupOptions } from '../../wire/outbound/index.ts';
-import { customProviderErrors } from './errors.ts';
 import { GrpcProvider } from './grpc-provider.ts';
 import { HttpProvider } from './http-provider.ts';
 import { type ProviderSettings, placeOf } from './place.ts';
@@ -27,13 +27,8 @@ export class CustomProviders implements Disposable {
     this.#options = options;
   }
 
-  async ask(provider: ExtensionProvider, request: AuthzRequest, signal: AbortSignal): Promise<CustomResult> {
-    // The doors take no bodies: one who decides by them would decide without.
-    if (provider.includeRequestBody !== undefined && !provider.includeRequestBody.allowPartialMessage)
-      throw customProviderErrors.CUSTOM_PROVIDER_UNREACHABLE({
-        message: 'the CUSTOM provider wants whole request bodies, which proxies do not send here',
-      });
-    return await this.#find(provider).ask(request, signal);
+  async ask(provider: ExtensionProvider, request: AuthzRequest, call: ProviderCall): Promise<CustomResult> {
+    return await this.#find(provider).ask(request, call);
   }
 
   /** Closes what no longer is in MeshConfig. */

@@ -1,6 +1,9 @@
 import type { ExtensionProvider } from '../../resources/index.ts';
 import { GuardedLookup, type LookupOptions } from '../../wire/outbound/index.ts';
 
+/** Tells a provider whether it sees the whole body; a client's own is never passed on. */
+export const partialBodyHeader = 'x-envoy-auth-partial-body';
+
 /** What settings say about one provider beside MeshConfig. */
 export interface ProviderSettings {
   /** `host:port`, instead of the service and port that MeshConfig names. */

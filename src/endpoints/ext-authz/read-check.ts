@@ -3,6 +3,7 @@ import type { Asker, CheckQuestion } from '../../operations/check-request/index.
 import type { HttpFacts, JsonFields } from '../../policy/index.ts';
 import { HeaderReader } from '../../wire/header-reader.ts';
 import { type CheckMessage, type HttpMessage, type PeerMessage, readCheckMessage } from './check-message.ts';
+import { readBody } from './read-body.ts';
 
 export interface CheckContext {
   readonly asker: Asker;
@@ -13,7 +14,7 @@ export interface CheckContext {
 /** A CheckRequest as a question. Never throws: what cannot be read is a question that says so. */
 export function readCheck(bytes: Uint8Array, context: CheckContext): CheckQuestion {
   try {
-    return readMessage(readCheckMessage(bytes), context);
+    return readMessage(readCheckMessage(bytes), context, () => readBody(bytes));
   } catch (error) {
     const malformed = error instanceof Malformed ? error.message : 'the check is no readable CheckRequest';
     return { ...context, dialect: 'ext-authz', source: {}, destination: {}, http: unreadable, malformed };
@@ -25,7 +26,11 @@ const unreadable: HttpFacts = Object.freeze({ method: '', path: '', headers: new
 
 class Malformed extends Error {}
 
-function readMessage(check: CheckMessage, { asker, deadlineAt, signal }: CheckContext): CheckQuestion {
+function readMessage(
+  check: CheckMessage,
+  { asker, deadlineAt, signal }: CheckContext,
+  body: CheckQuestion['body'],
+): CheckQuestion {
   const { source, destination, http, extensions, sni, hasTls, metadata } = check;
   const place = readAddress(destination);
   const read = http === undefined ? noHttp : readHttp(http);
@@ -49,6 +54,7 @@ function readMessage(check: CheckMessage, { asker, deadlineAt, signal }: CheckCo
     isTls: hasTls || source.principal !== '' || source.certificate !== '',
     sni: sni === '' ? undefined : sni,
     dynamicMetadata: readMetadata(metadata),
+    body,
     http: read.http,
     malformed: read.malformed,
   };

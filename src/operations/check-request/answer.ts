@@ -110,5 +110,6 @@ const classes: Readonly<Record<number, string>> = {
   400: 'malformed',
   401: 'unauthenticated',
   403: 'forbidden',
+  413: 'too_large',
   429: 'rate_limited',
 };

@@ -15,6 +15,7 @@ import { findWorkload } from './find-workload.ts';
 import { type CheckOutcome, deniedDecision } from './outcome.ts';
 import type { PeerIdentities } from './peer-identity.ts';
 import type { CustomAuthorizer, DecisionObserver, RequestTokens } from './ports.ts';
+import { prepareBody, provenCertificate, withinReach } from './provider-call.ts';
 import { mayAskAbout, type ProxyBinding, type ProxyBindings } from './proxy-bindings.ts';
 import type { CheckQuestion } from './question.ts';
 
@@ -172,7 +173,7 @@ export class CheckRequest {
     if (!(tokens instanceof Promise) && needed.length === 0) return decide({ tokens });
     const left = Math.min(longestCheckMs, (question.deadlineAt ?? Number.POSITIVE_INFINITY) - now - answerMs);
     const timer = clock.schedule(Math.max(0, left), () => limit.abort(baseErrors.DEADLINE_EXCEEDED()));
-    const facts = Promise.all([tokens, this.#askProviders(needed, request, { policy, signal })]);
+    const facts = Promise.all([tokens, this.#askProviders(needed, request, { question, policy, signal })]);
     return abortable(facts, signal)
       .then(([found, custom]) => decide({ tokens: found, custom }))
       .catch((error: unknown) => {
@@ -186,18 +187,22 @@ export class CheckRequest {
   async #askProviders(
     names: readonly string[],
     request: AuthzRequest,
-    { policy, signal }: { readonly policy: ActivePolicy; readonly signal: AbortSignal },
+    { question, policy, signal }: ProviderContext,
   ): Promise<ReadonlyMap<string, CustomResult>> {
     const { clock, custom, logger } = this.#parts;
+    const certificate = provenCertificate(question, request.connection.peer !== undefined);
     const ask = async (name: string): Promise<readonly [string, CustomResult]> => {
       const provider = policy.providers.get(name);
       try {
         if (provider === undefined) return [name, { outcome: 'unavailable' }];
         const limitMs = Math.min(provider.timeoutMs ?? longestCustomMs, longestCustomMs);
-        return [
-          name,
-          await withDeadline(clock, limitMs, signal, (limit) => custom.ask(provider, request, limit)),
-        ];
+        const prepared = prepareBody(provider, question);
+        if (prepared.result !== undefined) return [name, prepared.result];
+        const { body } = prepared;
+        const result = await withDeadline(clock, limitMs, signal, (limit) =>
+          custom.ask(provider, request, { signal: limit, body, certificate }),
+        );
+        return [name, withinReach(result, question)];
       } catch (error) {
         logger.warn('a CUSTOM provider did not answer', { provider: name, error: String(error) });
         return [name, { outcome: 'unavailable' }];
@@ -222,6 +227,12 @@ export class CheckRequest {
       this.#parts.logger.error('a decision could not be recorded', { error });
     }
   }
+}
+
+interface ProviderContext {
+  readonly question: CheckQuestion;
+  readonly policy: ActivePolicy;
+  readonly signal: AbortSignal;
 }
 
 const noTokens: NonNullable<AuthzRequest['tokens']> = Object.freeze([]);

@@ -16,6 +16,7 @@ export type { CheckOutcome, FoundBy } from './outcome.ts';
 export { PeerIdentities, type PeerTrust, type PeerVerdict } from './peer-identity.ts';
 export { protocolOf, protocolOfName } from './port-protocol.ts';
 export type { CustomAuthorizer, DecidedCheck, DecisionObserver, RequestTokens } from './ports.ts';
+export type { ProviderBody, ProviderCall } from './provider-call.ts';
 export { ProviderCircuit, type ProviderCircuitOptions, type ProviderOutcome } from './provider-circuit.ts';
 export {
   type BoundAsker,
@@ -24,5 +25,5 @@ export {
   type ProxyBinding,
   ProxyBindings,
 } from './proxy-bindings.ts';
-export type { Asker, CheckQuestion, DestinationClaim, Dialect, SourceClaim } from './question.ts';
+export type { Asker, CheckQuestion, DestinationClaim, Dialect, SentBody, SourceClaim } from './question.ts';
 export { type KnownWorkload, WorkloadDirectory } from './workload-directory.ts';

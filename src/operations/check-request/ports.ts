@@ -2,11 +2,12 @@ import type { AuthzRequest, CustomResult, TokenResult } from '../../policy/index
 import type { ExtensionProvider } from '../../resources/index.ts';
 import type { ActivePolicy } from './active-policy.ts';
 import type { CheckOutcome } from './outcome.ts';
+import type { ProviderCall } from './provider-call.ts';
 import type { CheckQuestion } from './question.ts';
 
 /** Asks a CUSTOM provider of MeshConfig (D17). Throws, or takes too long, when it does not answer. */
 export interface CustomAuthorizer {
-  ask(provider: ExtensionProvider, request: AuthzRequest, signal: AbortSignal): Promise<CustomResult>;
+  ask(provider: ExtensionProvider, request: AuthzRequest, call: ProviderCall): Promise<CustomResult>;
 }
 
 /** Finds and verifies the tokens of a request with the keys at hand, fetching some only when none are there. */

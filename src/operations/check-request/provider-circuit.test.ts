@@ -6,7 +6,7 @@ import { ProviderCircuit } from './provider-circuit.ts';
 
 const provider = { name: 'opa', protocol: 'grpc', service: 'opa', port: 9191 } as ExtensionProvider;
 const request = {} as AuthzRequest;
-const { signal } = new AbortController();
+const call = { signal: new AbortController().signal };
 
 /** A provider that answers, or fails, as it is told, and counts who reached it. */
 function circuitOver(options: { mostInFlight?: number } = {}) {
@@ -28,7 +28,7 @@ function circuitOver(options: { mostInFlight?: number } = {}) {
     onAsked: ({ outcome }) => void told.push(outcome),
     ...options,
   });
-  const ask = () => circuit.ask(provider, request, signal);
+  const ask = () => circuit.ask(provider, request, call);
   const failTimes = async (times: number) => {
     for (let i = 0; i < times; i++) await expect(ask()).rejects.toThrow();
   };

@@ -3,6 +3,7 @@ import type { AuthzRequest, CustomResult } from '../../policy/index.ts';
 import type { ExtensionProvider } from '../../resources/index.ts';
 import { checkErrors } from './errors.ts';
 import type { CustomAuthorizer } from './ports.ts';
+import type { ProviderCall } from './provider-call.ts';
 
 /** `refused`: not asked at all, for it failed too often of late or has too much to answer already. */
 export type ProviderOutcome = CustomResult['outcome'] | 'refused';
@@ -45,7 +46,7 @@ export class ProviderCircuit implements CustomAuthorizer {
     this.#options = options;
   }
 
-  async ask(provider: ExtensionProvider, request: AuthzRequest, signal: AbortSignal): Promise<CustomResult> {
+  async ask(provider: ExtensionProvider, request: AuthzRequest, call: ProviderCall): Promise<CustomResult> {
     const circuit = this.#find(provider);
     const { mostInFlight = 256 } = this.#options;
     const isOpen = circuit.openUntil > this.#options.clock.bootTime();
@@ -54,7 +55,7 @@ export class ProviderCircuit implements CustomAuthorizer {
       this.#tell(provider, 'refused', 0);
       throw checkErrors.CUSTOM_PROVIDER_RESTING();
     }
-    return await this.#run(circuit, isHalfOpen, { provider, request, signal });
+    return await this.#run(circuit, isHalfOpen, { provider, request, call });
   }
 
   async #run(
@@ -63,16 +64,16 @@ export class ProviderCircuit implements CustomAuthorizer {
     asked: {
       readonly provider: ExtensionProvider;
       readonly request: AuthzRequest;
-      readonly signal: AbortSignal;
+      readonly call: ProviderCall;
     },
   ): Promise<CustomResult> {
     const { authorizer, stopwatch } = this.#options;
-    const { provider, request, signal } = asked;
+    const { provider, request, call } = asked;
     const begin = stopwatch();
     circuit.inFlight++;
     circuit.isProbing ||= isProbe;
     try {
-      const result = await authorizer.ask(provider, request, signal);
+      const result = await authorizer.ask(provider, request, call);
       this.#note(circuit, result.outcome !== 'unavailable');
       this.#tell(provider, result.outcome, stopwatch() - begin);
       return result;

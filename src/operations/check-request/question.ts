@@ -40,6 +40,13 @@ export interface DestinationClaim {
   readonly extensions?: ReadonlyMap<string, string> | undefined;
 }
 
+/** A request's body, as far as the proxy showed it. */
+export type SentBody =
+  | { readonly kind: 'sent'; readonly bytes: Uint8Array; readonly isPartial: boolean }
+  | { readonly kind: 'none' }
+  /** There is one, or may be, and it was not sent. */
+  | { readonly kind: 'withheld' };
+
 /** One question at a door, decoded and unjudged. */
 export interface CheckQuestion {
   readonly dialect: Dialect;
@@ -50,6 +57,8 @@ export interface CheckQuestion {
   readonly http?: HttpFacts | undefined;
   /** The proxy said that the connection was TLS. */
   readonly isTls?: boolean | undefined;
+  /** Read only for a CUSTOM provider that wants bodies; absent where the dialect has none. */
+  readonly body?: (() => SentBody) | undefined;
   readonly sni?: string | undefined;
   readonly dynamicMetadata?: ReadonlyMap<string, JsonFields> | undefined;
   /** The answer cannot change the path that goes upstream: one that would have to change is denied. */

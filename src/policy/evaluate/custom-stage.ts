@@ -59,7 +59,7 @@ function checkLayer(layer: CustomLayer, state: EvaluationState): Denial | undefi
     reason: isDenied ? 'custom_denied' : 'custom_unavailable',
     policyId: ruleId(rule),
     rule,
-    detail: `provider \`${layer.name}\` ${isDenied ? 'denied' : result === undefined ? 'was not asked' : 'did not answer'}`,
+    detail: `provider \`${layer.name}\` ${result?.detail ?? (isDenied ? 'denied' : result === undefined ? 'was not asked' : 'did not answer')}`,
     response: onLayer(state, customResponse(result, provider.statusOnError)),
   };
 }

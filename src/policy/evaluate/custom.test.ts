@@ -83,6 +83,25 @@ describe('CUSTOM policies', () => {
     });
   });
 
+  it('may change the query that goes on, and not the one that is decided about', () => {
+    const deny = policyYaml('no', '{action: DENY, rules: [{to: [{operation: {paths: [/admin/x]}}]}]}');
+    const both = snapshotOf(custom('ask', 'door') + deny, withProviders(grpc('door')));
+    const answer = {
+      outcome: 'allow' as const,
+      setParams: [
+        { name: 'a', value: '2' },
+        { name: 'b%20c', value: '%33' },
+      ],
+      removeParams: ['gone', 'n%6F'],
+    };
+    const pathFor = (path: string) => evaluate(both, requestTo({ path, ...answered(answer) })).effects.path;
+    expect(pathFor('/admin')).toBe('/admin?a=2&b%20c=%33');
+    expect(pathFor('/admin?gone=1&x&a=1&no=2&b%20c=1&a=3')).toBe('/admin?x&a=2&b%20c=%33');
+    expect(evaluate(both, requestTo({ path: '/admin/x', ...answered(answer) })).reason).toBe(
+      'denied_by_policy',
+    );
+  });
+
   it('still leave DENY and ALLOW their say (policy:0)', () => {
     const deny = policyYaml('no', '{action: DENY, rules: [{}]}');
     const both = snapshotOf(custom('ask', 'door') + deny, withProviders(grpc('door')));

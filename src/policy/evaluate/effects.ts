@@ -2,7 +2,7 @@ import type { TokenRule } from '../compile/tokens.ts';
 import type { Effects } from '../decision.ts';
 import { isFields, ownField } from '../match/context.ts';
 import type { CustomResult, HeaderValue, HttpFacts, JsonData, JsonFields, ValidToken } from '../request.ts';
-import { withoutParams } from './query-string.ts';
+import { percentDecode, withoutParams, withParams } from './query-string.ts';
 
 /** The usual case: the request goes on as it came. */
 export const noEffects: Effects = Object.freeze({
@@ -15,6 +15,7 @@ interface Touched {
   readonly set: Map<string, string>;
   readonly removed: Set<string>;
   readonly params: Set<string>;
+  readonly setParams: Map<string, string>;
 }
 
 /** Collects what becomes of the request; costs nothing until something does. */
@@ -34,9 +35,12 @@ export class EffectsDraft {
     this.#touch();
   }
 
-  custom({ setHeaders = [], removeHeaders = [] }: CustomResult): void {
+  /** First headers, then parameters, as Envoy has it. */
+  custom({ setHeaders = [], removeHeaders = [], setParams = [], removeParams = [] }: CustomResult): void {
     for (const { name, value } of setHeaders) this.#setHeader(name.toLowerCase(), value);
     for (const name of removeHeaders) this.#removeHeader(name.toLowerCase());
+    for (const { name, value } of setParams) this.#touch().setParams.set(name, value);
+    for (const name of removeParams) this.#removeParam(percentDecode(name));
   }
 
   /** Copies that a client forged of headers which only a rule may fill (policy.md §2.1). */
@@ -66,23 +70,24 @@ export class EffectsDraft {
 
   build(): Effects {
     if (this.#touched === undefined) return noEffects;
-    const { set, removed, params } = this.#touched;
+    const { set, removed, params, setParams } = this.#touched;
     const setHeaders: HeaderValue[] = [...set].map(([name, value]) => ({ name, value }));
     return {
       setHeaders,
       removeHeaders: [...removed],
       removeParams: [...params],
-      path: this.#forwardedPath(params),
+      path: this.#forwardedPath(setParams, params),
     };
   }
 
-  #forwardedPath(params: ReadonlySet<string>): string | undefined {
-    if (params.size === 0 || this.#http === undefined) return this.#path;
-    return withoutParams(this.#path ?? this.#http.path, params);
+  #forwardedPath(set: ReadonlyMap<string, string>, removed: ReadonlySet<string>): string | undefined {
+    if (set.size + removed.size === 0 || this.#http === undefined) return this.#path;
+    const sent = this.#path ?? this.#http.path;
+    return withoutParams(set.size === 0 ? sent : withParams(sent, set), removed);
   }
 
   #touch(): Touched {
-    this.#touched ??= { set: new Map(), removed: new Set(), params: new Set() };
+    this.#touched ??= { set: new Map(), removed: new Set(), params: new Set(), setParams: new Map() };
     return this.#touched;
   }
 

@@ -15,6 +15,20 @@ export function withoutParams(target: string, names: ReadonlySet<string>): strin
   return kept.length === 0 ? head : `${head}?${kept.map((pair) => pair.written).join('&')}`;
 }
 
+/** The target with each parameter once, with this value; names and values are percent-encoded. */
+export function withParams(target: string, params: ReadonlyMap<string, string>): string {
+  const mark = target.indexOf('?');
+  const due = new Map([...params].map(([name, value]) => [percentDecode(name), `${name}=${value}`]));
+  const kept: string[] = [];
+  const isSet = new Set(due.keys());
+  for (const { name, written } of pairsOf(mark === -1 ? '' : target.slice(mark + 1))) {
+    const value = isSet.has(name) ? due.get(name) : written;
+    due.delete(name);
+    if (value !== undefined) kept.push(value);
+  }
+  return `${mark === -1 ? target : target.slice(0, mark)}?${[...kept, ...due.values()].join('&')}`;
+}
+
 interface Pair {
   readonly name: string;
   readonly value: string;
@@ -40,7 +54,7 @@ function queryOf(target: string): string {
 }
 
 /** `%HH` only: a plus sign is a plus sign. A broken escape stays as it is. */
-function percentDecode(text: string): string {
+export function percentDecode(text: string): string {
   if (!text.includes('%')) return text;
   const bytes: number[] = [];
   for (let i = 0; i < text.length; i++) {

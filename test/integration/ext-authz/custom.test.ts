@@ -4,28 +4,8 @@ import { grpcProvider, httpProvider } from '../../fakes/custom-provider.ts';
 import { applyText } from '../../support/apply.ts';
 import { type Castellan, castellan } from '../../support/castellan.ts';
 import { ask, CheckClient, cartEntry } from '../../support/check-harness.ts';
+import { askOutside, loopbackListed, mesh, withProvider } from '../../support/custom-mesh.ts';
 import { policyYaml } from '../../support/policy.ts';
-
-const listed = 'outbound: {allow: [127.0.0.1]}\n';
-const custom = policyYaml(
-  'ask',
-  '{action: CUSTOM, provider: {name: outside}, rules: [{to: [{operation: {paths: ["/items*"]}}]}]}',
-);
-
-function mesh(fields: string, sort: 'envoyExtAuthzGrpc' | 'envoyExtAuthzHttp'): string {
-  return `apiVersion: castellan.dev/v1alpha1
-kind: MeshConfig
-metadata: {name: mesh, namespace: istio-system}
-spec: {extensionProviders: [{name: outside, ${sort}: {${fields}}}]}
----
-`;
-}
-
-async function withProvider(fields: string, sort: Parameters<typeof mesh>[1], settings = listed) {
-  const running = await castellan({ settings });
-  await applyText(running, cartEntry + custom + mesh(fields, sort));
-  return running;
-}
 
 const clientOf = ({ server }: Castellan) => new CheckClient(server.endpoints.extAuthz);
 
@@ -143,7 +123,7 @@ describe('a CUSTOM provider over gRPC', () => {
 
   it('is asked about a plain connection too', async () => {
     using provider = await grpcProvider(() => ({ status: { code: 7 } }));
-    await using running = await castellan({ settings: listed });
+    await using running = await castellan({ settings: loopbackListed });
     const anyPort = policyYaml(
       'ask',
       '{action: CUSTOM, provider: {name: outside}, rules: [{to: [{operation: {ports: ["9000"]}}]}]}',
@@ -213,15 +193,6 @@ describe('a CUSTOM provider over HTTP', () => {
     expect(names).not.toContain('x-secret');
     expect(names.includes('www-authenticate')).toBe(reason === 'custom_denied');
   });
-
-  it('that wants whole bodies is not asked without them', async () => {
-    using provider = await httpProvider((_request, reply) => reply.end());
-    const fields = `service: 127.0.0.1, port: ${provider.port}, includeRequestBodyInCheck: {maxRequestBytes: 100}`;
-    await using running = await withProvider(fields, 'envoyExtAuthzHttp');
-    using client = clientOf(running);
-    expect((await client.check(ask())).response.status?.message).toBe('custom_unavailable');
-    expect(provider.asked).toEqual([]);
-  });
 });
 
 describe('a CUSTOM provider that is this server', () => {
@@ -231,7 +202,7 @@ describe('a CUSTOM provider that is this server', () => {
     });
     await applyText(
       running,
-      cartEntry + custom + mesh('service: castellan, port: 9191', 'envoyExtAuthzGrpc'),
+      cartEntry + askOutside + mesh('service: castellan, port: 9191', 'envoyExtAuthzGrpc'),
     );
     using client = clientOf(running);
     expect((await client.check(ask())).response.status?.code).toBe(0);
