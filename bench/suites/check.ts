@@ -1,5 +1,4 @@
 import { against, type Figure, median } from '../support/bench.ts';
-import { during } from '../support/check/during.ts';
 import { type Load, type Measured, run, startTarget, type Target } from '../support/check/load.ts';
 import { jwks } from '../support/check/plan.ts';
 import { forwardAuth, grpcCheck } from '../support/check/questions.ts';
@@ -20,7 +19,6 @@ export async function bench(): Promise<readonly Figure[]> {
       using target = await startTarget({ kind: 'castellan', policies });
       const compared = { target, empty, floor, load: grpcCheck(false) };
       figures.push(...(await compare(`gRPC, ${policies} policies`, compared)));
-      if (policies === sizes.at(-1)) figures.push(...(await duringChange(target)));
     }
     using target = await startTarget({ kind: 'castellan', policies: 100, jwks });
     const withToken = { target, empty, floor: await holdable(empty, grpcCheck(true)), load: grpcCheck(true) };
@@ -38,14 +36,6 @@ const sizes = (process.env.CASTELLAN_BENCH_SIZES ?? '100,1000,10000').split(',')
 const seconds = Number(process.env.CASTELLAN_BENCH_SECONDS ?? 3);
 const worstP99 = 20;
 const share = 0.85;
-
-const duringChange = (target: Target) =>
-  during({
-    target,
-    load: grpcCheck(false),
-    event: 'a policy changed',
-    happen: () => target.change(),
-  });
 
 const inFlight = 8;
 

@@ -29,8 +29,21 @@ export function formatRows(rows: readonly BenchRow[]): string {
   ].join('\n');
 }
 
+const blocks = '▁▂▃▄▅▆▇█';
+
+/** A column a window, its height a share of the highest; a bar stands before what happened. */
+function draw({ values, events }: Trace): string {
+  const highest = Math.max(...values.filter((value) => !Number.isNaN(value)));
+  const columns = values.map((value, i) => {
+    const block = Number.isNaN(value) ? ' ' : blocks[Math.round((value / highest) * (blocks.length - 1))];
+    return events[i] === undefined ? block : `|${block}`;
+  });
+  return `${columns.join('')} (█ is ${number(highest)})`;
+}
+
 /** One number a window, and what happened before it. */
-function formatTrace(name: string, unit: string, { everyMs, values, events }: Trace): string {
+function formatTrace(name: string, unit: string, trace: Trace): string {
+  const { everyMs, values, events } = trace;
   const words = values.map((value, i) => (events[i] === undefined ? '' : `[${events[i]}] `) + number(value));
-  return `${name}, each ${everyMs} ms (${unit}): ${words.join(' ')}`;
+  return `${name}, each ${everyMs} ms (${unit}): ${words.join(' ')}\n${draw(trace)}`;
 }

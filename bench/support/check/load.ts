@@ -93,6 +93,8 @@ export interface Measured {
   readonly cpu: number;
   /** MiB. */
   readonly rss: number;
+  /** Wall time of the first question, ms. */
+  readonly beganAt: number;
   /** Start (ms since the first) and latency (ms) of each. */
   readonly samples: readonly (readonly [startedAt: number, ms: number])[];
 }
@@ -144,6 +146,7 @@ export async function run(
       // The log leaves the second of warming up out; the process's time has it.
       cpu: (used * seconds) / (seconds + 1) / samples.length,
       rss: sum(processes.map(rssOf)),
+      beganAt: begin / 1_000,
       samples,
     };
   } finally {

@@ -2,6 +2,7 @@ import { parseIp } from '../../base/ip.ts';
 import type {
   AuthzRequest,
   CustomResult,
+  HeaderValue,
   JsonFields,
   TokenResult,
   WorkloadFacts,
@@ -156,7 +157,8 @@ export function recordRequest(request: AuthzRequest, masked: string[]): Recorded
       headers: [...http.headers].map(([header, lines]) => maskHeader(header, lines, masked)),
     },
     tokens: request.tokens?.map((token) => (token.ok ? { ...token, payload: undefined } : token)),
-    custom: request.custom && [...request.custom],
+    custom:
+      request.custom && [...request.custom].map(([name, result]) => [name, maskResult(result)] as const),
     metadata: request.dynamicMetadata && [...request.dynamicMetadata],
   };
 }
@@ -169,6 +171,20 @@ function maskHeader(
   if (!secretHeaders.has(name)) return [name, lines];
   masked.push(`request.headers[${name}]`);
   return [name, lines.map(() => mask)];
+}
+
+/** What a provider adds decides nothing, so nothing is missed where it is masked. */
+function maskResult(result: CustomResult): CustomResult {
+  const { setHeaders, responseHeaders, setParams } = result;
+  const masked = (values: readonly HeaderValue[] | undefined, isSecret: (name: string) => boolean) =>
+    values?.map(({ name, value }) => ({ name, value: isSecret(name) ? mask : value }));
+  const isSecretHeader = (name: string) => secretHeaders.has(name.toLowerCase());
+  return {
+    ...result,
+    setHeaders: masked(setHeaders, isSecretHeader),
+    responseHeaders: masked(responseHeaders, isSecretHeader),
+    setParams: masked(setParams, (name) => maskPath(`?${name}=`, []) !== `?${name}=`),
+  };
 }
 
 function maskPath(path: string, masked: string[]): string {

@@ -53,7 +53,7 @@ describe('the body of a request', () => {
     expect((await told({ body: bytes }))?.body).toBe('\0\ufffd\u0001');
   });
 
-  it('is cut for a provider that takes parts, and is 413 for one that does not, whatever failOpen says', async () => {
+  it('is cut for a provider that takes parts, and is 413 for one that does not, whatever failOpen says (adv:Z30)', async () => {
     using provider = await grpcProvider(yes);
     await using running = await withProvider(
       `${place(provider.port)}, failOpen: true, ${wants()}`,
@@ -80,7 +80,7 @@ describe('the body of a request', () => {
     });
   });
 
-  it('that the proxy kept to itself is no answer: denied, unless failOpen says otherwise', async () => {
+  it('that the proxy kept to itself is no answer: denied, unless failOpen says otherwise (adv:Z30)', async () => {
     using provider = await grpcProvider(yes);
     const partial = wants(', allowPartialMessage: true');
     await using running = await withProvider(`${place(provider.port)}, ${partial}`, 'envoyExtAuthzGrpc');

@@ -5,7 +5,7 @@ import { type GrpcAnswer, grpcProvider } from '../../fakes/custom-provider.ts';
 import { applyText } from '../../support/apply.ts';
 import { newKey } from '../../support/castellan.ts';
 import { ask, CheckClient, webFront } from '../../support/check-harness.ts';
-import { mesh, withProvider } from '../../support/custom-mesh.ts';
+import { loopbackListed, mesh, withProvider } from '../../support/custom-mesh.ts';
 import { httpCall } from '../../support/http-call.ts';
 import { portOf } from '../../support/proxies/shop.ts';
 
@@ -84,6 +84,38 @@ describe('what a CUSTOM provider answers about query parameters', () => {
     answer = params({ tenant: 'blue' });
     await applyText(running, mesh(`${fields}, failOpen: true`, 'envoyExtAuthzGrpc'));
     expect((await check()).status).toBe(200);
+  });
+});
+
+describe('what a CUSTOM provider answers', () => {
+  it('is on record without the secrets in it', async () => {
+    using provider = await grpcProvider(() => ({
+      status: { code: 0 },
+      httpResponse: {
+        case: 'okResponse',
+        value: {
+          headers: [
+            { header: { key: 'Authorization', value: 'Bearer hush-1' } },
+            { header: { key: 'x-tenant', value: 'blue' } },
+          ],
+          queryParametersToSet: [
+            { key: 'access_token', value: 'hush-2' },
+            { key: 'team', value: 'garnet' },
+          ],
+        },
+      },
+    }));
+    await using running = await withProvider(
+      `service: 127.0.0.1, port: ${provider.port}`,
+      'envoyExtAuthzGrpc',
+      `${loopbackListed}decisions: {sampleAllows: 1}\n`,
+    );
+    using client = new CheckClient(running.server.endpoints.extAuthz);
+    const { response } = await client.check(ask());
+    const id = response.dynamicMetadata?.decision_id as string;
+    const { body = '' } = (await running.server.state.store.decisions.find(id)) ?? {};
+    expect(body).not.toContain('hush');
+    for (const shown of ['blue', 'garnet', 'access_token', 'authorization']) expect(body).toContain(shown);
   });
 });
 
