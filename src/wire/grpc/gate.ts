@@ -3,6 +3,7 @@ import { constants } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import type { Logger } from '../../base/logger.ts';
 import { FloodWatch } from './flood-watch.ts';
+import { forgetStream } from './forget.ts';
 import type { GrpcLimits } from './limits.ts';
 
 type StreamListener = (
@@ -51,6 +52,7 @@ export function installGate(server: Http2Server, options: GateOptions): void {
         watch.closed(session);
         clearTimeout(timer);
         if (isUnary) onUnary(-1);
+        forgetStream(stream);
       });
       if (isAdmitted) handle(stream, headers, flags, rawHeaders);
     } catch (error) {

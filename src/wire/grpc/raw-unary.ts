@@ -1,5 +1,6 @@
 import { type handleUnaryCall, Metadata, type ServerUnaryCall } from '@grpc/grpc-js';
 import { encodeGrpcError } from './error-codec.ts';
+import { forgetCall } from './forget.ts';
 
 /** A unary call of which the door reads and writes the bytes itself; what it does not ask for costs nothing. */
 export interface RawCall {
@@ -24,8 +25,12 @@ export function rawUnary(handle: RawHandler): handleUnaryCall<Buffer, Uint8Array
     const answer = (bytes: Uint8Array) => {
       call.sendMetadata(responseMetadata);
       callback(null, bytes);
+      forgetCall(call);
     };
-    const fail = (error: unknown) => callback(encodeGrpcError(error));
+    const fail = (error: unknown) => {
+      callback(encodeGrpcError(error));
+      forgetCall(call);
+    };
     try {
       const bytes = handle(call.request, rawCall(call));
       if (bytes instanceof Promise) bytes.then(answer).catch(fail);

@@ -3,6 +3,7 @@ import { type handleUnaryCall, Metadata, type ServerUnaryCall, type sendUnaryDat
 import { baseErrors } from '../../base/errors.ts';
 import { wireErrors } from '../errors.ts';
 import { encodeGrpcError } from './error-codec.ts';
+import { forgetCall } from './forget.ts';
 
 /** One unary call as a door sees it: decoded metadata, trailers to fill, a signal for when nobody waits any more. */
 export interface UnaryCall {
@@ -68,6 +69,7 @@ async function run<I extends DescMessage, O extends DescMessage>(job: Run<I, O>)
     isOver = true;
     callback(encodeGrpcError(error, trailers));
   }
+  forgetCall(call);
 }
 
 /** Throws MESSAGE_MALFORMED. */
