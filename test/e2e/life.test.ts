@@ -38,6 +38,18 @@ describe('the life of a server', () => {
     await second.stop('SIGINT');
   });
 
+  it('has the young generation that NODE_OPTIONS names, else one of 4 MB', async () => {
+    const flagsOf = async (name: string, env: Readonly<Record<string, string>>) => {
+      const server = await startServer({ cwd, stateDir: at(name), env });
+      const flags = readFileSync(`/proc/${server.process.pid}/cmdline`, 'utf8');
+      await server.stop();
+      return flags;
+    };
+    expect(await flagsOf('small', {})).toContain('--max-semi-space-size=4');
+    const named = { NODE_OPTIONS: '--max-semi-space-size=16' };
+    expect(await flagsOf('large', named)).not.toContain('semi-space');
+  });
+
   it.each([
     ['csrPort: 15012\ntrustDomian: a\n', 0o644, 'config.yaml:2'],
     ['csrPort: 15012\n', 0o666, 'SETTINGS_FILE_UNSAFE'],

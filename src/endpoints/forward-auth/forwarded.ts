@@ -116,17 +116,27 @@ function peerOf(socket: IncomingMessage['socket']): Peer {
 }
 
 /** Who asks, as the socket and the proxy's own token show. */
-export function askerOf({ socket, headers }: IncomingMessage, listener: string): Asker {
+export function askerOf({ socket, rawHeaders }: IncomingMessage, listener: string): Asker {
   const { kind, address, isLoopback: isLocal } = peerOf(socket);
-  const token = headers[proxyTokenHeader];
   return {
     listener,
     kind,
     address,
     isLoopback: isLocal,
-    // Two tokens are joined by Node, and then are none that we know.
-    token: token === undefined ? undefined : String(token),
+    token: proxyToken(rawHeaders),
   };
+}
+
+/** Two tokens are joined, and then are none that we know. */
+function proxyToken(rawHeaders: readonly string[]): string | undefined {
+  let token: string | undefined;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (name.length !== proxyTokenHeader.length || name.toLowerCase() !== proxyTokenHeader) continue;
+    const value = rawHeaders[i + 1] as string;
+    token = token === undefined ? value : `${token}, ${value}`;
+  }
+  return token;
 }
 
 /** The client's certificate, in the header in which each kind of proxy writes it. */

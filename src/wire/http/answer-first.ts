@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
+import { useAllHeaders } from './lean-message.ts';
 
 type Listener = (message: IncomingMessage, response: ServerResponse) => void;
 
@@ -23,6 +24,8 @@ export function answerFirst(
   });
   node.removeAllListeners('request');
   node.on('request', (message: IncomingMessage, response: ServerResponse) => {
-    if (isClosing || !first(message, response)) handle(message, response);
+    if (!isClosing && first(message, response)) return;
+    useAllHeaders(message);
+    handle(message, response);
   });
 }

@@ -12,6 +12,7 @@ import type { Logger } from '../../base/logger.ts';
 import { type Random, ulid } from '../../base/random.ts';
 import { wireErrors } from '../errors.ts';
 import { tlsCiphers } from '../tls/ciphers.ts';
+import { LeanMessage } from './lean-message.ts';
 import { encodeProblem, problemContentType } from './problem.ts';
 import { lazyCompilers } from './schema-compilers.ts';
 
@@ -58,7 +59,7 @@ export const requestIdHeader = 'x-castellan-request-id';
 export async function httpServer(options: HttpServerOptions): Promise<FastifyInstance> {
   const limits = { ...defaultHttpLimits, ...options.limits };
   const server = Fastify({
-    ...fastifyOptions(limits),
+    ...fastifyOptions(limits, options.asksAreOfProxies === true),
     genReqId: () => ulid(options.clock.now(), options.random),
     ...tlsOptions(options),
   }) as unknown as FastifyInstance;
@@ -108,7 +109,7 @@ async function addBrowserHeaders(server: FastifyInstance, isTls: boolean): Promi
   });
 }
 
-function fastifyOptions(limits: HttpLimits) {
+function fastifyOptions(limits: HttpLimits, isLean: boolean) {
   return {
     logger: false,
     trustProxy: false,
@@ -122,13 +123,16 @@ function fastifyOptions(limits: HttpLimits) {
     onConstructorPoisoning: 'error',
     forceCloseConnections: 'idle',
     return503OnClosing: true,
-    http: { maxHeaderSize: limits.headerBytes, ...checkingOften(limits) },
+    http: { maxHeaderSize: limits.headerBytes, ...checkingOften(limits), ...(isLean ? lean : {}) },
     routerOptions: { caseSensitive: true, ignoreTrailingSlash: false, maxParamLength: 2048 },
     schemaController: { compilersFactory: lazyCompilers },
     // O09: what a schema does not name is refused, not silently removed.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
   } as const;
 }
+
+/** For calls that are answered before the framework: no stream for a body that does not come, and few headers. */
+const lean = { optimizeEmptyRequests: true, IncomingMessage: LeanMessage } as const;
 
 /** Node looks for requests past their timeout only so often, by itself every half minute (N01). */
 function checkingOften({ requestTimeoutMs }: Pick<HttpLimits, 'requestTimeoutMs'>) {
@@ -146,6 +150,7 @@ function tlsOptions(options: HttpServerOptions) {
       handshakeTimeout: 5_000,
       maxHeaderSize: options.limits?.headerBytes ?? defaultHttpLimits.headerBytes,
       ...checkingOften({ ...defaultHttpLimits, ...options.limits }),
+      ...(options.asksAreOfProxies === true ? lean : {}),
     },
   } as const;
 }
