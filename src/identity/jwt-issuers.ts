@@ -63,7 +63,8 @@ export interface JwtIssuersOptions {
 }
 
 /** Tokens of configured issuers. The unverified `iss` only chooses whose keys and rules judge the token. */
-export function jwtIssuersAuthenticator(options: JwtIssuersOptions): Authenticator {
+export function jwtIssuersAuthenticator(settings: JwtIssuersOptions): Authenticator {
+  const options: Options = { ...settings, callers: new WeakMap() };
   return {
     name: 'jwt',
     secondOpinion: 'always',
@@ -71,8 +72,16 @@ export function jwtIssuersAuthenticator(options: JwtIssuersOptions): Authenticat
   };
 }
 
+interface Options extends JwtIssuersOptions {
+  /** What an issuer's mapping made of a token that is remembered as verified: the same token, the same caller. */
+  readonly callers: WeakMap<
+    VerifiedJwt,
+    { readonly issuer: JwtIssuer; readonly caller: AuthenticationResult }
+  >;
+}
+
 async function authenticate(
-  options: JwtIssuersOptions,
+  options: Options,
   evidence: Evidence,
   signal: AbortSignal,
 ): Promise<AuthenticationResult> {
@@ -96,7 +105,7 @@ interface Shown {
 }
 
 async function judge(
-  options: JwtIssuersOptions,
+  options: Options,
   issuer: JwtIssuer,
   shown: Shown,
   signal: AbortSignal,
@@ -109,11 +118,15 @@ async function judge(
   const verified = await verify(options, issuer, shown.token, signal);
   if (!('ok' in verified)) return verified;
   if (!verified.ok) return rejected(`jwt-${verified.reason}`, verified.detail);
-  return toCaller(options.trustDomain, issuer, verified);
+  const known = options.callers.get(verified);
+  if (known?.issuer === issuer) return known.caller;
+  const caller = toCaller(options.trustDomain, issuer, verified);
+  options.callers.set(verified, { issuer, caller });
+  return caller;
 }
 
 async function verify(
-  options: JwtIssuersOptions,
+  options: Options,
   issuer: JwtIssuer,
   token: string,
   signal: AbortSignal,
