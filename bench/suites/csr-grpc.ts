@@ -62,12 +62,14 @@ interface Round extends Loaded {
   readonly cpu: number;
 }
 
-/** As people start it: the launcher's flags are part of what is measured. */
+/** As people start it: the launcher's flags are part of what is measured. BENCH_NODE_OPTIONS adds to them. */
 async function openServer(stack: AsyncDisposableStack, directory: string, settings: string) {
   mkdirSync(directory);
   const config = join(directory, 'castellan.yaml');
   writeFileSync(config, settings, { mode: 0o600 });
-  const server = await startServer({ cwd: directory, args: ['--config', config] });
+  const { BENCH_NODE_OPTIONS: nodeOptions = '' } = process.env;
+  const env = nodeOptions === '' ? {} : { NODE_OPTIONS: nodeOptions };
+  const server = await startServer({ cwd: directory, env, args: ['--config', config] });
   const pid = server.process.pid as number;
   stack.defer(async () => void (await server.stop()));
   return {

@@ -19,8 +19,12 @@ export const bench: Bench = async () => {
   const config = join(scratch, 'castellan.yaml');
   writeFileSync(config, `${caller.settings} }\n`, { mode: 0o600 });
   // As people start it: the launcher's flags are part of what is measured.
-  // BENCH_AGENT=no leaves the agent out that `up` runs beside the server.
-  const env = { CASTELLAN_AGENT_WITH_UP: String(process.env['BENCH_AGENT'] !== 'no') };
+  // BENCH_AGENT=no leaves the agent out that `up` runs beside the server; BENCH_NODE_OPTIONS adds to the flags.
+  const { BENCH_AGENT: agent, BENCH_NODE_OPTIONS: nodeOptions = '' } = process.env;
+  const env = {
+    CASTELLAN_AGENT_WITH_UP: String(agent !== 'no'),
+    ...(nodeOptions === '' ? {} : { NODE_OPTIONS: nodeOptions }),
+  };
   const server = await startServer({ cwd: scratch, env, args: ['--config', config] });
   const pid = server.process.pid as number;
   try {
