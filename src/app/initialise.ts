@@ -1,4 +1,5 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { basename } from 'node:path';
 import { createAuthorityDirectory } from '../adapters/key-store/index.ts';
 import { openStore, stateFiles } from '../adapters/store-sqlite/index.ts';
 import { initialiseAuthority, openAuthority, randomSerials } from '../authority/index.ts';
@@ -9,8 +10,11 @@ import { appErrors } from './errors.ts';
 import type { Settings } from './settings/index.ts';
 import { type StatePaths, statePaths } from './state-paths.ts';
 
-/** What may lie in a directory that still counts as empty: a volume brings `lost+found`. */
-const ignorable = new Set(['lost+found']);
+/** What may lie in a directory that still counts as empty: a volume brings `lost+found`, a failed restore its lock. */
+const ignorable = new Set([
+  'lost+found',
+  ...[stateFiles('').lock, stateFiles('').holder].map((file) => basename(file)),
+]);
 
 /** True when a first start may make a new authority here. */
 export function isFresh(settings: Settings): boolean {

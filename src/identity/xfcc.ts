@@ -62,6 +62,8 @@ function readIdentity(element: XfccElement, trustDomain: TrustDomain): Authentic
   if (id === undefined) return rejected('xfcc-not-a-spiffe-id', 'the URI is not a SPIFFE ID');
   if (id.trustDomain !== trustDomain)
     return rejected('foreign-trust-domain', `the URI is of ${id.trustDomain}`);
+  // X-03: the trust domain itself is the identity of its authority, and of nobody else.
+  if (id.path === '') return rejected('xfcc-no-workload', 'the URI names a trust domain and no workload');
   if (isReservedId(id)) return rejected('xfcc-reserved-id', 'a node speaks for itself, not through a proxy');
   return accepted({ identities: [id], method: 'xfcc', subject: id.uri });
 }

@@ -52,6 +52,7 @@ export async function createJoinToken(
 function workloadId(deps: JoinTokenDeps, text: string): SpiffeId {
   const id = SpiffeId.parse(text);
   if (id.trustDomain !== deps.trustDomain) throw operatorErrors.FOREIGN_TRUST_DOMAIN();
+  if (id.path === '') throw operatorErrors.IDENTITY_WITHOUT_PATH();
   if (isReservedId(id)) throw operatorErrors.RESERVED_IDENTITY();
   return id;
 }

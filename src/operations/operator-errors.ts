@@ -61,6 +61,11 @@ export const operatorErrors = defineErrors({
     message: 'identities under /castellan/ are made by node attestation only',
     next: 'use another path',
   },
+  IDENTITY_WITHOUT_PATH: {
+    kind: 'invalid',
+    message: 'the identity names a trust domain and no workload',
+    next: 'give it a path, such as spiffe://cluster.local/ns/shop/sa/cart',
+  },
   FOREIGN_TRUST_DOMAIN: {
     kind: 'invalid',
     message: 'the identity is in another trust domain',

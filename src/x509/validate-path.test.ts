@@ -13,44 +13,27 @@ import {
   makeTestLeaf,
   nameConstraints,
   nameOf,
-  type TestAuthority,
 } from '../../test/support/certificate.ts';
 import { commonName, extension, ia5Name, san, uriSan } from '../../test/support/csr.ts';
+import {
+  accepts,
+  below,
+  leaf,
+  leafWith,
+  middle,
+  options,
+  refuses,
+  root,
+  seen,
+  uri,
+  validate,
+} from '../../test/support/path-scene.ts';
 import { day, hour, newKey, testNow } from '../../test/support/pki.ts';
 import { fromHex } from '../base/bytes.ts';
 import { context } from './der-reader.ts';
 import { derOctetString, derOid, derSequence, derValue } from './der-writer.ts';
-import { type Certificate, type PathOptions, type PathReason, pathReasons, validatePath } from './index.ts';
+import { type PathReason, pathReasons, validatePath } from './index.ts';
 import { oids } from './oids.ts';
-
-const uri = 'spiffe://td.example/ns/shop/sa/cart';
-const root = makeAuthority('root');
-const middle = makeAuthority('middle', root);
-const leaf = makeTestLeaf(middle);
-
-const options = (more: Partial<PathOptions> & { roots?: readonly Certificate[] } = {}): PathOptions => ({
-  now: testNow,
-  purpose: 'client',
-  rootsFor: (td) => (td === 'td.example' ? (more.roots ?? [root.certificate]) : undefined),
-  ...more,
-});
-const validate = (chain: readonly Uint8Array[], more = {}) => validatePath(chain, options(more));
-const seen = new Set<PathReason>();
-const refuses = (chain: readonly Uint8Array[], reason: PathReason, more = {}) => {
-  const result = validate(chain, more);
-  expect(result).toMatchObject({ ok: false, reason });
-  seen.add(reason);
-};
-const accepts = (chain: readonly Uint8Array[], more = {}) =>
-  expect(validate(chain, more)).toMatchObject({ ok: true });
-const below = (issuer: TestAuthority, parts: Parameters<typeof makeTestLeaf>[2] = {}) => [
-  makeTestLeaf(issuer, uri, parts),
-  issuer.certificate.der,
-];
-const leafWith = (...extensions: Uint8Array[]) => [
-  makeTestLeaf(middle, uri, { extensions }),
-  middle.certificate.der,
-];
 
 describe('a path', () => {
   it('from the leaf to a root of its own trust domain is accepted (spiffe:X-17)', () => {

@@ -8,10 +8,13 @@ import { leafOf, parsePem } from '../support/certificates.ts';
 import { makeCsr } from '../support/foreign-pki.ts';
 import { IstioClient, tlsCredentials } from '../support/istio-client.ts';
 import { rootsPemIn, startProcess } from '../support/process.ts';
+import { sayIfStraceIsMissing, straceMissing } from '../support/strace.ts';
 
 /** Ten in every run; the nightly script asks for a hundred. */
 const rounds = Number(process.env.CASTELLAN_KILL_ROUNDS ?? 10);
 const callersAtOnce = 16;
+
+sayIfStraceIsMissing('killing the server at its syncs');
 
 const accounts = new AccountIssuer();
 const settings = `${accounts.settings}limits: { perIdentityPerSecond: 100000, perIdentityBurst: 100000, perSourcePerSecond: 100000, perSourceBurst: 100000 }\n`;
@@ -34,6 +37,26 @@ async function ask(address: string, rootsPem: string, onAnswer: (held: Held) => 
       return;
     }
   }
+}
+
+/** The server starts again by itself, stops in peace, and its files hold all that any client holds. */
+async function expectAllOnRecord(stateDir: string, held: ReadonlyMap<string, Held>): Promise<void> {
+  const server = await startProcess({ stateDir, settings });
+  expect(parsePem(rootsPemIn(stateDir))).toHaveLength(1);
+  expect((await server.end('SIGTERM')).code).toBe(0);
+
+  await using store = await openStore({
+    stateDirectory: stateDir,
+    clock: systemClock,
+    random: systemRandom,
+  });
+  for (const { serial, der } of held.values()) {
+    const record = await store.issuances.findBySerial(serial);
+    expect(Buffer.from(record?.der ?? []), `record of ${serial}`).toEqual(Buffer.from(der));
+  }
+  expect(await store.issuances.count()).toBeGreaterThanOrEqual(held.size);
+  expect(await store.maintenance.check()).toEqual([]);
+  expect((await store.audit.verify()).ok).toBe(true);
 }
 
 describe('a server that is killed while it issues', () => {
@@ -62,23 +85,35 @@ describe('a server that is killed while it issues', () => {
       }
       expect(held.size).toBeGreaterThanOrEqual(rounds);
 
-      const server = await startProcess({ stateDir, settings });
-      expect(parsePem(rootsPemIn(stateDir))).toHaveLength(1);
-      expect((await server.end('SIGTERM')).code).toBe(0);
-
-      await using store = await openStore({
-        stateDirectory: stateDir,
-        clock: systemClock,
-        random: systemRandom,
-      });
-      for (const { serial, der } of held.values()) {
-        const record = await store.issuances.findBySerial(serial);
-        expect(Buffer.from(record?.der ?? []), `record of ${serial}`).toEqual(Buffer.from(der));
-      }
-      expect(await store.issuances.count()).toBeGreaterThanOrEqual(held.size);
-      expect(await store.maintenance.check()).toEqual([]);
-      expect((await store.audit.verify()).ok).toBe(true);
+      await expectAllOnRecord(stateDir, held);
     },
     60_000 + rounds * 60_000,
+  );
+});
+
+describe('a server that is killed exactly at a sync of its database', () => {
+  it.skipIf(straceMissing !== undefined).each([12, 25, 60])(
+    'has every certificate that a client holds on record: the %ith (adv:S01)',
+    async (n) => {
+      const stateDir = join(scratchDirectory(), 'state');
+      const quiet = `${settings}agent: { withUp: false }\n`;
+      // Made whole beforehand: the kill is to hit it at work.
+      await (await startProcess({ stateDir, settings: quiet })).end('SIGTERM');
+      const calls = 'fsync,fdatasync';
+      const inject = `inject=${calls}:signal=SIGKILL:when=${n}`;
+      const wrapper = ['strace', '-D', '-f', '-qq', '-o', '/dev/null', '-e', `trace=${calls}`, '-e', inject];
+      const server = await startProcess({ stateDir, settings: quiet, wrapper });
+      const held = new Map<string, Held>();
+      const rootsPem = rootsPemIn(stateDir);
+      await Promise.all(
+        Array.from({ length: 4 }, () =>
+          ask(server.endpoints.csr, rootsPem, (certificate) => held.set(certificate.serial, certificate)),
+        ),
+      );
+      expect((await server.end('SIGTERM')).signal).toBe('SIGKILL');
+      expect(held.size).toBeGreaterThan(0);
+      await expectAllOnRecord(stateDir, held);
+    },
+    120_000,
   );
 });

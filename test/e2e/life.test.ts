@@ -50,6 +50,16 @@ describe('the life of a server', () => {
     expect(await flagsOf('large', named)).not.toContain('semi-space');
   });
 
+  it('begins where a restore has failed, as if nobody had tried', async () => {
+    const args = ['--state-dir', at('tried')];
+    const failed = await run(['restore', 'no.db', ...args], { cwd });
+    expect([failed.code, failed.stderr.includes('BACKUP_MISSING')]).toEqual([78, true]);
+    expect(existsSync(at('tried'))).toBe(false);
+    writeFileSync(at('torn.db'), 'half a backup');
+    expect((await run(['restore', 'torn.db', ...args], { cwd })).code).toBe(78);
+    expect((await run(['init', ...args], { cwd })).code).toBe(0);
+  });
+
   it.each([
     ['csrPort: 15012\ntrustDomian: a\n', 0o644, 'config.yaml:2'],
     ['csrPort: 15012\n', 0o666, 'SETTINGS_FILE_UNSAFE'],

@@ -1,4 +1,4 @@
-import { otherTraffic, type TrafficRow } from '../../operations/ports/index.ts';
+import { otherTrafficKey, type TrafficRow } from '../../operations/ports/index.ts';
 import type { Write } from './protocol.ts';
 import type { Statements } from './statements.ts';
 
@@ -16,20 +16,10 @@ export function addTraffic(
     let left = room.get(row.hour);
     left ??= mostKeysAnHour - Number(statements.countTraffic.get(row.hour)?.['n'] ?? 0);
     room.set(row.hour, left - 1);
-    const kept = left > 0 ? row : { ...row, ...others };
+    const kept = left > 0 ? row : { ...row, ...otherTrafficKey, node: '' };
     if (left > 0 || !bump(kept, statements)) insert(kept, statements);
   }
 }
-
-const others = {
-  caller: otherTraffic,
-  destination: otherTraffic,
-  port: 0,
-  tls: 'none',
-  method: '',
-  path: '',
-  node: '',
-} as const;
 
 function keyOf({ hour, destination, caller, port, tls, method, path, node }: TrafficRow) {
   return [hour, destination, caller, port, tls, method, path, node] as const;

@@ -36,13 +36,14 @@ export interface RestoreOutcome {
 
 /** Brings a backup into a state directory without a database, as a new serial epoch (S21). */
 export async function restoreBackup(backupFile: string, options: RestoreOptions): Promise<RestoreOutcome> {
+  // Before anything is made: a slip of the pen leaves an empty state directory empty.
+  if (!exists(backupFile))
+    throw storeErrors.BACKUP_MISSING({ message: `there is no backup \`${backupFile}\`` });
   prepareDirectory(options.stateDirectory, { create: true });
   const files = stateFiles(options.stateDirectory);
   using _lock = lockDirectory(files);
   if (exists(files.database) || exists(files.wal))
     throw storeErrors.STORE_EXISTS({ message: `there is a database \`${files.database}\`` });
-  if (!exists(backupFile))
-    throw storeErrors.STORE_MISSING({ message: `there is no backup \`${backupFile}\`` });
   const draft = `${files.database}.restoring`;
   for (const leftover of [draft, `${draft}-wal`, `${draft}-shm`]) rmSync(leftover, { force: true });
   try {

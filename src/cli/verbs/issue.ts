@@ -17,6 +17,7 @@ import { choiceOf, secondsOf, spiffeIdOf } from '../frame/arguments.ts';
 import { cliErrors } from '../frame/errors.ts';
 import { readInputText, writeFiles } from '../frame/files.ts';
 import { formatAge, formatInstant, formatRelative } from '../frame/times.ts';
+import { usageError } from '../frame/usage.ts';
 import type { Verb, VerbContext } from '../frame/verb.ts';
 
 const keyTypes = ['P-256', 'P-384', 'RSA-2048', 'RSA-3072', 'RSA-4096', 'Ed25519'] as const;
@@ -44,6 +45,11 @@ async function prepare(
   options: Options,
 ): Promise<{ csrPem: string; spkiSha256: string; key?: KeyObject }> {
   if (options.csr !== undefined) {
+    if (options.keyType !== undefined)
+      throw usageError(
+        '--key-type and --csr exclude each other',
+        'leave out --key-type: the request has its key',
+      );
     const csrPem = await readInputText(context.io, options.csr);
     const { publicKey } = parseCsrPem(csrPem, { allowEd25519: true, blockedSpki: new Set() });
     return { csrPem, spkiSha256: publicKey.spkiSha256 };

@@ -36,6 +36,7 @@ export async function issueLocally(
 ): Promise<LocalIssuance> {
   const spiffeId = SpiffeId.parse(request.spiffeId);
   if (spiffeId.trustDomain !== parts.trustDomain) throw operatorErrors.FOREIGN_TRUST_DOMAIN();
+  if (spiffeId.path === '') throw operatorErrors.IDENTITY_WITHOUT_PATH();
   if (isReservedId(spiffeId)) throw operatorErrors.RESERVED_IDENTITY();
   const { actor, actorMethod } = auditOf(operator, 'certificate.issue', spiffeId.uri);
   const { issuance, chainPem } = await signAndRecord(parts, {

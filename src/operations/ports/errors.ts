@@ -56,6 +56,11 @@ export const storeErrors = defineErrors({
     message: 'there is no database in the state directory',
     next: 'run `castellan init` for a new one, or `castellan restore` to bring one back',
   },
+  BACKUP_MISSING: {
+    kind: 'not-found',
+    message: 'there is no such backup',
+    next: 'name a file that `castellan backup` wrote',
+  },
   STORE_EXISTS: {
     kind: 'precondition',
     message: 'there is a database in the state directory',

@@ -42,4 +42,13 @@ export interface TrafficLedger {
 
 /** Caller and destination of what no key is left for. */
 export const otherTraffic = '(others)';
+/** The key, but for hour and node, of the row that counts them. */
+export const otherTrafficKey = {
+  caller: otherTraffic,
+  destination: otherTraffic,
+  port: 0,
+  tls: 'none',
+  method: '',
+  path: '',
+} as const satisfies Partial<TrafficRow>;
 export const hourMs = 3_600_000;

@@ -1,7 +1,7 @@
 import type { AuthzRequest, WorkloadFacts } from '../../policy/index.ts';
 import type { DecidedCheck } from '../check-request/index.ts';
 import { pathShape } from '../decisions/path-shape.ts';
-import { hourMs, otherTraffic, type TrafficRow } from '../ports/index.ts';
+import { hourMs, otherTraffic, otherTrafficKey, type TrafficRow } from '../ports/index.ts';
 
 type Key = Omit<TrafficRow, 'hour' | 'node' | 'allowed' | 'denied' | 'lastAt'>;
 
@@ -59,7 +59,7 @@ export class TrafficCounter {
       let key = JSON.stringify([hour, node, caller, destination, port, tls, method, path]);
       if (!this.#taken.has(key) && this.#taken.size >= mostTaken) {
         this.#beyond += row.allowed + row.denied;
-        kept = { ...row, ...others };
+        kept = { ...row, ...otherTrafficKey };
         key = JSON.stringify([hour, node, otherTraffic]);
       }
       const before = this.#taken.get(key);
@@ -126,7 +126,7 @@ export class TrafficCounter {
   #other(): Counted {
     this.#beyond++;
     if (this.#others === undefined) {
-      this.#others = { ...others, allowed: 0, denied: 0, lastAt: 0 };
+      this.#others = { ...otherTrafficKey, allowed: 0, denied: 0, lastAt: 0 };
       this.#counted.push(this.#others);
     }
     return this.#others;
@@ -144,14 +144,6 @@ export class TrafficCounter {
 }
 
 const longestRemembered = 512;
-const others: Key = {
-  caller: otherTraffic,
-  destination: otherTraffic,
-  port: 0,
-  tls: 'none',
-  method: '',
-  path: '',
-};
 
 function sumOf(a: TrafficRow, b: TrafficRow): TrafficRow {
   return {

@@ -1,21 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseResources } from '../parse.ts';
+import { findings, object, policy } from '../../../test/support/findings.ts';
 
-const findings = (text: string) =>
-  parseResources(text, { file: 'a.yaml' }).findings.map((f) =>
-    `${f.severity} ${f.code} ${f.path ?? ''}`.trim(),
-  );
-/** An object of the kind whose spec is the text, indented. */
-function object(kind: string, spec: string, annotations = ''): string {
-  const group = kind.endsWith('Entry') ? 'networking.istio.io' : 'security.istio.io';
-  const body = spec
-    .split('\n')
-    .map((line) => `  ${line}`)
-    .join('\n');
-  return `apiVersion: ${group}/v1\nkind: ${kind}\nmetadata: {name: a, namespace: shop${annotations}}\nspec:\n${body}\n`;
-}
-
-const policy = (spec: string) => object('AuthorizationPolicy', spec);
 const rule = (text: string) => policy(`rules:\n- ${text}`);
 const from = (text: string) => rule(`from: [{source: {${text}}}]`);
 const to = (text: string) => rule(`to: [{operation: {${text}}}]`);

@@ -1,21 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { findings, object, policy } from '../../../test/support/findings.ts';
 import { parseResources } from '../parse.ts';
 
-const findings = (text: string) =>
-  parseResources(text, { file: 'a.yaml' }).findings.map((f) =>
-    `${f.severity} ${f.code} ${f.path ?? ''}`.trim(),
-  );
-/** An object of the kind whose spec is the text, indented. */
-function object(kind: string, spec: string, annotations = ''): string {
-  const group = kind.endsWith('Entry') ? 'networking.istio.io' : 'security.istio.io';
-  const body = spec
-    .split('\n')
-    .map((line) => `  ${line}`)
-    .join('\n');
-  return `apiVersion: ${group}/v1\nkind: ${kind}\nmetadata: {name: a, namespace: shop${annotations}}\nspec:\n${body}\n`;
-}
-
-const policy = (spec: string) => object('AuthorizationPolicy', spec);
 const peer = (spec: string) => object('PeerAuthentication', spec);
 const jwt = (text: string) => object('RequestAuthentication', `jwtRules:\n- {${text}}`);
 

@@ -43,17 +43,20 @@ export function installGate(server: Http2Server, options: GateOptions): void {
     // The stream forgets its session as it closes.
     const { session } = stream as { session?: ServerHttp2Session };
     watch.opened(session);
+    let isUnary = false;
+    let timer: NodeJS.Timeout | undefined;
+    // Before anything can fail, so that no stream stays counted that is gone.
+    stream.once('close', () => {
+      watch.closed(session);
+      clearTimeout(timer);
+      if (isUnary) onUnary(-1);
+      forgetStream(stream);
+    });
     try {
       const isAdmitted = admit(stream, headers, rawHeaders, options);
-      const isUnary = isAdmitted && unaryPaths.has(headers[':path'] ?? '');
-      const timer = isUnary || !isAdmitted ? endWhenLate(stream, limits.unaryDeadlineMs) : undefined;
+      isUnary = isAdmitted && unaryPaths.has(headers[':path'] ?? '');
+      if (isUnary || !isAdmitted) timer = endWhenLate(stream, limits.unaryDeadlineMs);
       if (isUnary) onUnary(1);
-      stream.once('close', () => {
-        watch.closed(session);
-        clearTimeout(timer);
-        if (isUnary) onUnary(-1);
-        forgetStream(stream);
-      });
       if (isAdmitted) handle(stream, headers, flags, rawHeaders);
     } catch (error) {
       options.logger.error('a stream could not be handled', { error: String(error) });

@@ -232,7 +232,8 @@ describe('a caller behind a proxy that forwards its certificate', () => {
     await using trusting = await castellan({ settings: "xfcc: { trustedCidrs: ['127.0.0.0/8'] }\n" });
     const twoHops = `URI=${a};DNS=b;DNS=c;Subject="CN=d",URI=${e}`;
     expect(await identityFor({ 'x-forwarded-client-cert': twoHops }, trusting.client())).toBe(e);
-    for (const element of ['DNS=b', 'Subject="CN=d"', `URI=${a};URI=${e}`])
+    const nobody = ['DNS=b', 'Subject="CN=d"', `URI=${a};URI=${e}`, 'URI=spiffe://cluster.local'];
+    for (const element of nobody)
       expect(await refusalOf({ 'x-forwarded-client-cert': element }, trusting.client())).toMatchObject(
         refusal,
       );

@@ -1,6 +1,10 @@
+import { existsSync, mkdtempSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { Client, type ServiceError, status } from '@grpc/grpc-js';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../src/adapters/system/clock.ts';
 import { systemRandom } from '../../../src/adapters/system/random.ts';
 import { createJoinToken } from '../../../src/operations/create-join-token.ts';
@@ -10,11 +14,13 @@ import {
   HealthCheckResponseSchema,
   HealthCheckResponse_ServingStatus as Serving,
 } from '../../../src/wire/gen/grpc/health/v1/health_pb.js';
+import { FakeClock } from '../../fakes/clock.ts';
 import { AccountIssuer } from '../../support/callers.ts';
 import { type Castellan, castellan } from '../../support/castellan.ts';
 import { leafOf } from '../../support/certificates.ts';
 import { makeCsr } from '../../support/foreign-pki.ts';
 import { tlsCredentials } from '../../support/istio-client.ts';
+import { rawCall } from '../../support/raw-call.ts';
 import { until } from '../../support/wire-server.ts';
 
 const accounts = new AccountIssuer();
@@ -152,6 +158,35 @@ describe('a join token', () => {
     expect((await client.create({ csr }, headers)).chain.length).toBeGreaterThan(1);
   });
 
+  it('past its end is refused, and may be guessed at only so often from one address (adv:T22)', async () => {
+    const clock = new FakeClock(Date.now());
+    await using server = await castellan({
+      settings: 'limits: { perSourcePerSecond: 1, perSourceBurst: 5 }\n',
+      environment: { clock },
+    });
+    const { token } = await createJoinToken(
+      {
+        joinTokens: server.server.state.store.joinTokens,
+        trustDomain: parseTrustDomain('cluster.local'),
+        clock,
+        random: systemRandom,
+      },
+      operator,
+      { spiffeId: id, ttlSeconds: 60 },
+    );
+    using client = server.client();
+    const csr = (await makeCsr()).pem;
+    await clock.advance(61_000);
+    const late = await client.refused({ csr }, { authorization: `Bearer ${token.reveal()}` });
+    expect(late).toMatchObject({ code: status.UNAUTHENTICATED, details: 'request authenticate failure' });
+    const codes = new Set<status>();
+    for (let guess = 0; guess < 10; guess++) {
+      const authorization = `Bearer castellan_join_${String(guess).repeat(43)}`;
+      codes.add((await client.refused({ csr }, { authorization })).code);
+    }
+    expect(codes).toEqual(new Set([status.UNAUTHENTICATED, status.RESOURCE_EXHAUSTED]));
+  });
+
   it('of the right shape that nobody made is refused (adv:T22)', async () => {
     using client = ca.client();
     const authorization = `Bearer castellan_join_${'A'.repeat(43)}`;
@@ -193,6 +228,36 @@ describe('a caller with a deadline', () => {
   });
 });
 
+/** Holds every record back until it is let go; says when one has come. */
+function holdRecords(server: Castellan) {
+  const { issuances } = server.server.state.store;
+  const record = issuances.recordIssuance.bind(issuances);
+  let held = 0;
+  const gate = Promise.withResolvers<void>();
+  issuances.recordIssuance = async (...order) => {
+    held++;
+    await gate.promise;
+    return record(...order);
+  };
+  return { held: () => held, release: () => gate.resolve() };
+}
+
+describe('a caller whose deadline passes while the server works', () => {
+  it('gets DEADLINE_EXCEEDED from the server then, and the certificate no more', async () => {
+    await using server = await castellan({ settings: accounts.settings });
+    const records = holdRecords(server);
+    const authorization = `Bearer ${accounts.token()}`;
+    const at = { address: server.address, rootsPem: server.rootsPem() };
+    const answer = await rawCall(
+      at,
+      { csr: (await makeCsr()).pem },
+      { authorization, 'grpc-timeout': '300m' },
+    );
+    expect([records.held(), answer.grpcStatus]).toEqual([1, String(status.DEADLINE_EXCEEDED)]);
+    records.release();
+  });
+});
+
 describe('what the server says of itself', () => {
   it('counts requests under our names and Istio’s', async () => {
     await using server = await castellan({ settings: accounts.settings });
@@ -223,26 +288,38 @@ describe('what the server says of itself', () => {
   });
 });
 
+/** Takes a connection and lets it go. */
+function connecting(address: string): Promise<void> {
+  const [host, port] = address.split(':');
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), host, () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once('error', reject);
+  });
+}
+
 describe('a server that shuts down', () => {
   it('answers the calls it has taken, takes no new ones, and removes its endpoints file', async () => {
     const server = await castellan({ settings: accounts.settings });
+    const endpointsFile = join(server.stateDir, 'endpoints.json');
+    expect(existsSync(endpointsFile)).toBe(true);
     using client = server.client();
     const csr = (await makeCsr()).pem;
-    await client.create({ csr }, accounts.bearer());
+    const records = holdRecords(server);
     const taken = Array.from({ length: 20 }, () => client.create({ csr }, accounts.bearer()));
-    const started = server.server.state.store.issuances.count();
-    await Promise.all(taken);
-    await started;
-    await server[Symbol.asyncDispose]();
-    await expect(
-      client.create({ csr }, accounts.bearer(), { deadline: Date.now() + 2000 }),
-    ).rejects.toThrow();
+    await until(() => records.held() === 20);
+    const closing = server[Symbol.asyncDispose]();
+    await vi.waitFor(() => expect(connecting(server.address)).rejects.toThrow('ECONNREFUSED'), 10_000);
+    records.release();
+    const answers = await Promise.all(taken);
+    expect(new Set(answers.map(({ chain }) => leafOf(chain).serial)).size).toBe(20);
+    await closing;
+    expect(existsSync(endpointsFile)).toBe(false);
   });
 
   it('starts again on the same state directory with what it had', async () => {
-    const { mkdtempSync } = await import('node:fs');
-    const { tmpdir } = await import('node:os');
-    const { join } = await import('node:path');
     const stateDir = join(mkdtempSync(join(tmpdir(), 'castellan-test-')), 'state');
     const first = await castellan({ settings: accounts.settings, stateDir });
     using client = first.client();

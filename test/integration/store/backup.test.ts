@@ -191,7 +191,9 @@ describe('a restore refuses', () => {
       restoreBackup(from, { stateDirectory, clock, audit: auditEvent(), checkpoints: keeper.checkpoints });
     await expect(into(used)).rejects.toMatchObject({ code: 'STORE_EXISTS' });
     const fresh = join(scratch.path, 'fresh');
-    await expect(into(fresh, join(scratch.path, 'none'))).rejects.toMatchObject({ code: 'STORE_MISSING' });
+    await expect(into(fresh, join(scratch.path, 'none'))).rejects.toMatchObject({
+      code: 'BACKUP_MISSING',
+    });
     writeFileSync(join(scratch.path, 'text'), 'hello');
     await expect(into(fresh, join(scratch.path, 'text'))).rejects.toMatchObject({ code: 'STORE_DAMAGED' });
     tamper(

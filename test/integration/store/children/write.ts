@@ -22,6 +22,17 @@ const store = await openStore({
 const serials = new EpochSerials(store.identity(), systemClock, systemRandom);
 let left = Number(total);
 
+/** At once, so that a kill cannot swallow it; a full pipe is tried again. */
+function tell(line: string): void {
+  for (;;)
+    try {
+      writeSync(1, line);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    }
+}
+
 async function work(): Promise<void> {
   while (left-- > 0) {
     const serial = serials.nextHex();
@@ -31,10 +42,10 @@ async function work(): Promise<void> {
         issuanceRecord(serial, { der }),
         auditEvent({ detail: { serial } }),
       );
-      writeSync(1, `ok ${serial}\n`);
+      tell(`ok ${serial}\n`);
     } catch (error) {
       left++;
-      writeSync(1, `no ${isCastellanError(error) ? error.code : String(error)}\n`);
+      tell(`no ${isCastellanError(error) ? error.code : String(error)}\n`);
       await sleep(50);
     }
   }
@@ -43,4 +54,4 @@ async function work(): Promise<void> {
 await Promise.all(Array.from({ length: Number(concurrent) }, work));
 const { reopenings } = store.maintenance.figures();
 await store.close();
-writeSync(1, `done ${reopenings}\n`);
+tell(`done ${reopenings}\n`);
