@@ -68,7 +68,7 @@ async function openServer(stack: AsyncDisposableStack, directory: string, settin
   const config = join(directory, 'castellan.yaml');
   writeFileSync(config, settings, { mode: 0o600 });
   const { BENCH_NODE_OPTIONS: nodeOptions = '' } = process.env;
-  const env = nodeOptions === '' ? {} : { NODE_OPTIONS: nodeOptions };
+  const env: Record<string, string> = nodeOptions === '' ? {} : { NODE_OPTIONS: nodeOptions };
   const server = await startServer({ cwd: directory, env, args: ['--config', config] });
   const pid = server.process.pid as number;
   stack.defer(async () => void (await server.stop()));
