@@ -87,6 +87,9 @@ describe('castellan without a server', () => {
   it('exits 69 and says where it looked and how to start one', async () => {
     const { code, stderr } = await program(['get', 'roots'], { cwd: '/' });
     expect([code, stderr]).toEqual([69, expect.stringContaining('castellan up')]);
+    // What is wrong with the line itself is said first.
+    const made = await program(['token', 'create', '--for', 'nobody'], { cwd: '/' });
+    expect([made.code, made.stderr]).toEqual([64, expect.stringContaining('not a SPIFFE ID')]);
   });
 
   it('prints its version, and completes in a real bash', async () => {

@@ -29,10 +29,11 @@ export const token: Verb = {
       .action(
         frame.action<Options>(async (context, _args, options) => {
           const { out, io } = context;
-          const made = await connect(context).post<NewTokenJson>('/tokens', {
+          const wanted = {
             ...targetOf(options),
             ttlSeconds: options.ttl === undefined ? undefined : secondsOf('--ttl', options.ttl),
-          });
+          };
+          const made = await connect(context).post<NewTokenJson>('/tokens', wanted);
           if (out.isStructured) out.document(made);
           else out.line(made.token);
           const ends = formatRelative(Date.parse(made.expiresAt), io.now());

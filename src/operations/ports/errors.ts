@@ -79,7 +79,7 @@ export const storeErrors = defineErrors({
   STORE_ROLLED_BACK: {
     kind: 'precondition',
     message: 'the database is older than its last audit checkpoint',
-    next: 'bring back the newest backup with `castellan restore`, or accept the loss by name',
+    next: 'bring back the newest backup with `castellan restore`, or accept the loss: `castellan restore --accept-loss`',
   },
   STORE_UNSUITABLE: {
     kind: 'precondition',
