@@ -2,6 +2,15 @@ import http2 from 'node:http2';
 import tls, { type TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  brokenHeaders,
+  endlessHeaders,
+  floods,
+  frame,
+  openCall,
+  preface,
+  settings,
+} from '../../support/http2-frames.ts';
 import { createCertificatePath, IstioClient, tlsCredentials } from '../../support/istio-client.ts';
 import { until, wireServer } from '../../support/wire-server.ts';
 
@@ -46,19 +55,6 @@ const connectH2 = (): http2.ClientHttp2Session => {
   session.on('error', () => undefined);
   return session;
 };
-
-const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
-
-function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
-
-const settings = frame(4, 0, 0);
 
 /** A connection that speaks raw frames; `closed` says when the server has had enough. */
 async function rawConnection() {
@@ -116,14 +112,10 @@ describe('a peer that attacks HTTP/2', () => {
   });
 
   it('with CONTINUATION frames that never end is cut off (adv:N04)', async () => {
-    const literal = Buffer.concat([
-      Buffer.from([0x00, 0x01, 0x61, 0x7f, 0x81, 0x07]),
-      Buffer.alloc(1024, 0x62),
-    ]);
     const { socket, isClosed } = await rawConnection();
-    socket.write(frame(1, 0, 1, Buffer.from([0x83])));
+    socket.write(endlessHeaders.first);
     for (let i = 0; i < 5_000 && !isClosed(); i++) {
-      socket.write(frame(9, 0, 1, literal));
+      socket.write(endlessHeaders.next);
       if (i % 16 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
     await until(isClosed);
@@ -132,23 +124,18 @@ describe('a peer that attacks HTTP/2', () => {
     await stillServes();
   });
 
-  it.each([
-    ['PING', frame(6, 0, 0, Buffer.alloc(8))],
-    ['SETTINGS', settings],
-    ['PRIORITY', frame(2, 0, 1, Buffer.from([0, 0, 0, 3, 1]))],
-    ['WINDOW_UPDATE of one', frame(8, 0, 0, Buffer.from([0, 0, 0, 1]))],
-    ['WINDOW_UPDATE of zero', frame(8, 0, 0, Buffer.alloc(4))],
-    ['WINDOW_UPDATE that overflows', frame(8, 0, 0, Buffer.from([0x7f, 0xff, 0xff, 0xff]))],
-    ['frames of an unknown type', frame(0xfa, 0, 0, Buffer.alloc(64))],
-  ])('with a flood of %s is cut off and leaves no session behind (adv:N05)', async (_name, one) => {
-    await floodUntilClosed(Buffer.concat(Array.from({ length: 64 }, () => one)));
-    await sessionsAreGone();
-    await stillServes();
-  });
+  it.each(floods)(
+    'with a flood of %s is cut off and leaves no session behind (adv:N05)',
+    async (_name, one) => {
+      await floodUntilClosed(Buffer.concat(Array.from({ length: 64 }, () => one)));
+      await sessionsAreGone();
+      await stillServes();
+    },
+  );
 
   it('with a flood of empty DATA frames on an open stream is cut off (adv:N05)', async () => {
     const { socket, isClosed } = await rawConnection();
-    const stream = http2HeadersFrame();
+    const stream = openCall(createCertificatePath);
     socket.write(stream);
     const empty = Buffer.concat(Array.from({ length: 64 }, () => frame(0, 0, 1)));
     while (!isClosed()) {
@@ -159,11 +146,7 @@ describe('a peer that attacks HTTP/2', () => {
     await stillServes();
   });
 
-  it.each([
-    ['an index that is not there', Buffer.from([0xff, 0xff, 0xff, 0x7f])],
-    ['a string that is too short', Buffer.from([0x00, 0x85, 0xff])],
-    ['a table size over the limit', Buffer.from([0x3f, 0xff, 0xff, 0xff, 0x7f])],
-  ])('with HPACK that is broken by %s is cut off (adv:N06)', async (_name, block) => {
+  it.each(brokenHeaders)('with HPACK that is broken by %s is cut off (adv:N06)', async (_name, block) => {
     const { socket, isClosed } = await rawConnection();
     socket.write(frame(1, 0x4, 1, block));
     await until(isClosed);
@@ -184,7 +167,8 @@ describe('a peer that attacks HTTP/2', () => {
       for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3))
         if (bytes[at + 3] === 3) resets.add(bytes.readUInt32BE(at + 5));
     });
-    for (let i = 0; i <= limits.maxConcurrentStreams; i++) socket.write(http2HeadersFrame(1 + 2 * i));
+    for (let i = 0; i <= limits.maxConcurrentStreams; i++)
+      socket.write(openCall(createCertificatePath, 1 + 2 * i));
     await until(() => resets.has(1 + 2 * limits.maxConcurrentStreams));
     socket.destroy();
     await sessionsAreGone();
@@ -301,15 +285,3 @@ describe('a gRPC message', () => {
     },
   );
 });
-
-/** HEADERS of one call, never ended: HPACK without the dynamic table. */
-function http2HeadersFrame(stream = 1): Buffer {
-  const text = (value: string) => Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
-  const block = Buffer.concat([
-    Buffer.from([0x83, 0x87]),
-    Buffer.concat([Buffer.from([0x04]), text(createCertificatePath)]),
-    Buffer.concat([Buffer.from([0x01]), text('localhost')]),
-    Buffer.concat([Buffer.from([0x0f, 0x10]), text('application/grpc')]),
-  ]);
-  return frame(1, 0x4, stream, block);
-}
