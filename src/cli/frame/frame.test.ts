@@ -102,6 +102,12 @@ describe('the command line', () => {
     expect(out).toContain('--cups <n>');
   });
 
+  it('tells its own version by the flag that people try first', async () => {
+    const io = new FakeIo();
+    expect(await runCommandLine(allVerbs, ['--version'], io, new AbortController().signal)).toBe(0);
+    expect(io.out).toMatch(/^castellan \d+\.\d+\.\d+ \(node /);
+  });
+
   it('prints plain ASCII where colour and symbols are not wanted', async () => {
     const env = { NO_COLOR: '1', LANG: 'en_US.UTF-8' };
     const { err } = await run(['fail'], { env, terminal: true });

@@ -84,8 +84,9 @@ function declareGlobals(root: Command, io: Io): void {
     });
 }
 
-/** `help X Y` is `X Y --help`; a bare call asks for help. */
-function rewriteHelp(argv: readonly string[]): readonly string[] {
+/** `help X Y` is `X Y --help`; `--version` by itself is this program's, whatever server there is. */
+function rewrite(argv: readonly string[]): readonly string[] {
+  if (argv.length === 1 && argv[0] === '--version') return ['version', '--client'];
   return argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv;
 }
 
@@ -99,7 +100,7 @@ export async function runCommandLine(
   const program = buildProgram(verbs, io, signal);
   try {
     refuseSecrets(argv);
-    await program.command.parseAsync([...rewriteHelp(argv)], { from: 'user' });
+    await program.command.parseAsync([...rewrite(argv)], { from: 'user' });
     return program.exitCode();
   } catch (error) {
     if (error instanceof CommanderError) {
