@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -39,7 +40,7 @@ export interface OutputFile {
 export function writeFiles(directory: string, files: readonly OutputFile[]): void {
   const drafts: string[] = [];
   try {
-    mkdirSync(directory, { recursive: true });
+    makeDirectory(resolve(directory));
     for (const file of files) {
       const draft = join(directory, `.${file.name}.${process.pid}.new`);
       rmSync(draft, { force: true });
@@ -56,6 +57,18 @@ export function writeFiles(directory: string, files: readonly OutputFile[]): voi
   } catch (cause) {
     for (const draft of drafts) rmSync(draft, { force: true });
     throw cliErrors.OUTPUT_UNWRITABLE({ message: `cannot write into \`${directory}\``, cause });
+  }
+}
+
+/** With its parents. Node's own recursive way never ends where the system says that a parent is there and is not (/proc). */
+function makeDirectory(directory: string): void {
+  if (existsSync(directory)) return;
+  const parent = dirname(directory);
+  if (parent !== directory) makeDirectory(parent);
+  try {
+    mkdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 
