@@ -56,6 +56,12 @@ export const cliErrors = defineErrors({
     message: 'the certificate that came back is not what was asked for, and was not written',
     next: 'do not use it; report this with the request id of the audit log',
   },
+  CLOCKS_DISAGREE: {
+    kind: 'unavailable',
+    message:
+      'by the clock of this machine the certificate that came back is not valid now, and was not written',
+    next: 'set the clock right, here or at the server, and ask again',
+  },
   PEER_UNREACHABLE: {
     kind: 'unavailable',
     message: 'the address shows no certificate',

@@ -67,7 +67,11 @@ function checkAnswer(answer: CertificateJson, id: SpiffeId, spkiSha256: string, 
     leafAndMiddle.map(({ der }) => der),
     { now, purpose: 'client', rootsFor: (domain) => (domain === id.trustDomain ? roots : undefined) },
   );
-  if (!verdict.ok) throw cliErrors.CERTIFICATE_WRONG({ cause: new Error(verdict.detail) });
+  if (!verdict.ok) {
+    const cause = new Error(`${verdict.detail}; here it is ${new Date(now).toISOString()}`);
+    const isOfTime = verdict.reason === 'expired' || verdict.reason === 'not_yet_valid';
+    throw isOfTime ? cliErrors.CLOCKS_DISAGREE({ cause }) : cliErrors.CERTIFICATE_WRONG({ cause });
+  }
   const isOurs = verdict.spiffeId.equals(id) && verdict.leaf.publicKey.spkiSha256 === spkiSha256;
   if (!isOurs) throw cliErrors.CERTIFICATE_WRONG({ cause: new Error('it names another identity or key') });
   return verdict.path;
