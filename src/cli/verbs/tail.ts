@@ -1,5 +1,4 @@
-import { systemClock } from '../../adapters/system/clock.ts';
-import { sleep } from '../../base/clock.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '../client/connect.ts';
 import type { DecisionJson } from '../client/types.ts';
 import type { Verb, VerbContext } from '../frame/verb.ts';
@@ -38,7 +37,8 @@ async function follow(context: VerbContext, options: Options): Promise<void> {
       if (context.out.isStructured) context.io.stdout(`${JSON.stringify(record)}\n`);
       else context.out.line(lineOf(context, record));
     }
-    await sleep(systemClock, everyMs, context.signal).catch(() => undefined);
+    // Not the clock of the server: its timers keep no process alive, and here nothing else does.
+    await sleep(everyMs, undefined, { signal: context.signal }).catch(() => undefined);
   }
 }
 
