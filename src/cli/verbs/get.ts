@@ -169,6 +169,8 @@ async function getResources(
   const { items } = await client.get<ListAnswer<ResourceJson>>('/resources', query);
   if (context.out.isStructured) context.out.document({ apiVersion, kind: 'List', items });
   else context.out.list(resourceView(context.io.now()), items);
+  if (items.length === 0 && !isAll)
+    context.out.note(`that is in the namespace ${namespace}: -n names another, -A takes all`);
   return items.length;
 }
 
