@@ -8,7 +8,7 @@ import { CheckRequestSchema } from '../../../src/wire/gen/envoy/service/auth/v3/
 import { parseCertificate } from '../../../src/x509/index.ts';
 import { ask, checkServer, webFront } from '../../support/check-harness.ts';
 import { type CertificateShape, makeCertificate, makeRoot } from '../../support/foreign-pki.ts';
-import { policyYaml } from '../../support/policy.ts';
+import { policyYaml, requestAuthYaml } from '../../support/policy.ts';
 import { frameMessage } from '../../support/raw-call.ts';
 import { until } from '../../support/wire-server.ts';
 
@@ -194,6 +194,23 @@ describe('the gRPC door for proxies', () => {
         (error: { code?: number }) => expect(error.code).toBe(status.DEADLINE_EXCEEDED),
       );
     await stillDecides();
+  });
+
+  it('denies what it cannot decide before the deadline of the call', async () => {
+    const tokens = { verify: () => new Promise<never>(() => undefined) };
+    const jwt = requestAuthYaml('jwt', '{jwtRules: [{issuer: "https://issuer.example"}]}');
+    await using slow = await checkServer({ policies: `${policies}---\n${jwt}`, tokens });
+    const answer = await slow.client
+      .check(ask({ headers: { authorization: 'Bearer a.b.c' } }), { deadlineMs: 300 })
+      .then(
+        ({ response }) => response.status?.message,
+        (error: { code?: number }) => error.code,
+      );
+    // The answer leaves a moment before the deadline; on a busy machine the caller may have given up by then.
+    expect(['overloaded', status.DEADLINE_EXCEEDED]).toContain(answer);
+    await until(() => slow.decided.length > 0);
+    const { outcome } = slow.decided[0] as (typeof slow.decided)[number];
+    expect(outcome.decision).toMatchObject({ outcome: 'deny', reason: 'overloaded' });
   });
 
   it('cuts off a peer that opens streams to reset them (adv:N03)', async () => {
